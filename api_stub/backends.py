@@ -1,0 +1,83 @@
+"""What a process of the HTTP stub keeps open for all its requests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api_stub.outcomes import OutcomeListener
+from client.producer import CommandProducer
+from models.outcome import Outcome
+from models.store import queries
+from models.store.engine import make_async_engine
+from settings import Settings
+
+REDIS_TIMEOUT_SECONDS = 2
+SUBSCRIBE_TIMEOUT_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The servers behind the HTTP stub. Reads go to `engine`, commands to `producer`, outcomes come from `outcomes`."""
+
+    settings: Settings
+    engine: AsyncEngine
+    redis: Redis
+    producer: CommandProducer
+    outcomes: OutcomeListener
+
+
+@asynccontextmanager
+async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
+    """Open everything. A server that is away does not keep the process from starting: `/readyz` tells of it."""
+    async with AsyncExitStack() as stack:
+        # Each read is one statement: a transaction around it would be two round trips for nothing.
+        engine = make_async_engine(settings.require("database_url")).execution_options(isolation_level="AUTOCOMMIT")
+        stack.push_async_callback(engine.dispose)
+        redis = await stack.enter_async_context(_connect(settings.require("redis_url")))
+        producer = CommandProducer(settings.require("broker_url"), timeout_seconds=settings.publish_timeout_seconds)
+        stack.push_async_callback(asyncio.to_thread, producer.close)
+        outcomes = await stack.enter_async_context(_listening(redis, engine))
+        yield Backends(settings, engine, redis, producer, outcomes)
+
+
+def _connect(redis_url: str) -> Redis:
+    return Redis.from_url(
+        redis_url,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 1),  # enough for a connection that had gone stale; a request cannot wait for more
+    )
+
+
+@asynccontextmanager
+async def _listening(redis: Redis, engine: AsyncEngine) -> AsyncIterator[OutcomeListener]:
+    async def read_inbox(command_id: str) -> Outcome | None:
+        async with engine.connect() as connection:
+            return await queries.get_outcome(connection, command_id)
+
+    outcomes = OutcomeListener(redis, read_inbox)
+    listening = asyncio.create_task(outcomes.run())
+    with suppress(TimeoutError):
+        await asyncio.wait_for(outcomes.subscribed.wait(), SUBSCRIBE_TIMEOUT_SECONDS)
+    try:
+        yield outcomes
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+
+
+async def _of_request(request: Request) -> Backends:
+    backends: Backends = request.app.state.backends
+    return backends
+
+
+OpenBackends = Annotated[Backends, Depends(_of_request)]

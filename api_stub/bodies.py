@@ -1,0 +1,75 @@
+"""Request bodies: read up to a limit, as JSON, and only then checked."""
+
+from email.message import Message
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from api_stub.auth import WritingCaller
+from api_stub.problems import Problem
+from models.commands import MAX_COMMAND_BYTES
+from models.contract import JsonObject
+from models.errors import ValidationFailed
+from models.fields import JobGroupFields
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+_patch = TypeAdapter(JsonObject)
+
+
+async def group_fields(request: Request, _: WritingCaller) -> dict[str, Any]:
+    """Return the writable fields of a group as they were sent, without defaults; raises Problem or ValidationFailed.
+
+    As sent, because a repeated request must make the same command even after a default has changed.
+    """
+    body = await _read_object(request, JSON)
+    try:
+        JobGroupFields.model_validate(body)
+    except ValidationError as error:
+        raise ValidationFailed.of(error) from None
+    return body
+
+
+async def merge_patch(request: Request, _: WritingCaller) -> dict[str, Any]:
+    """Return a JSON merge patch; what it leads to is checked where the group is known."""
+    body = await _read_object(request, MERGE_PATCH, JSON)
+    try:
+        return _patch.validate_python(body)
+    except ValidationError as error:
+        raise ValidationFailed.of(error) from None
+
+
+GroupFields = Annotated[dict[str, Any], Depends(group_fields)]
+MergePatch = Annotated[dict[str, Any], Depends(merge_patch)]
+
+
+async def _read_object(request: Request, *media_types: str) -> dict[str, Any]:
+    _require_type(request, media_types)
+    try:
+        body = from_json(await _read(request), allow_inf_nan=False)
+    except ValueError as error:
+        raise Problem("malformed_json", f"the body is not JSON in UTF-8: {error}") from None
+    if not isinstance(body, dict):
+        raise Problem.wrong_fields("the body must be a JSON object", "")
+    return body
+
+
+def _require_type(request: Request, media_types: tuple[str, ...]) -> None:
+    header = Message()
+    header["content-type"] = request.headers.get("content-type", "")
+    encoding = request.headers.get("content-encoding", "identity")
+    if header.get_content_type() not in media_types or encoding != "identity":
+        raise Problem("unsupported_media_type", f"send {' or '.join(media_types)}, not compressed")
+
+
+async def _read(request: Request) -> bytes:
+    """Counts what arrives: a sender may leave Content-Length out, or lie."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_COMMAND_BYTES:
+            raise Problem("payload_too_large", f"a body may have {MAX_COMMAND_BYTES} bytes at most")
+    return bytes(body)

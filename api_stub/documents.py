@@ -1,0 +1,83 @@
+"""The documents that the HTTP stub answers with, and how they are written."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from fastapi import Response
+from pydantic import ConfigDict, Field
+
+from models.contract import Contract
+from models.outcome import Outcome
+from models.resources import JobGroupResource, JobResource
+
+
+class Answer(Contract):
+    """Every answer but a problem says that it is none."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    success: Literal[True] = True
+
+
+class JobGroupAnswer(Answer):
+    """One job group."""
+
+    data: JobGroupResource
+
+
+class JobGroupList(Answer):
+    """A page of job groups; `total` counts those on all pages."""
+
+    data: list[JobGroupResource]
+    total: int
+
+
+class JobList(Answer):
+    """A page of a group's jobs; `total` counts those on all pages."""
+
+    data: list[JobResource]
+    total: int
+
+
+class Deleted(Answer):
+    """What was asked for is gone."""
+
+    message: str = "OCR invoice job group deleted successfully"
+
+
+class PendingCommand(Contract):
+    """A command that was sent and has no outcome yet."""
+
+    command_id: str
+    status: Literal["pending"] = "pending"
+    type: str
+
+
+class CommandAccepted(Answer):
+    """The command is under way; `/commands/{commandId}` tells what becomes of it."""
+
+    data: PendingCommand
+
+
+class CommandAnswer(Answer):
+    """A command: pending, or its outcome."""
+
+    data: PendingCommand | Outcome = Field(discriminator="status")
+
+
+class Health(Answer):
+    """The process runs, and where it says so, its servers answer."""
+
+    status: Literal["alive", "ready"]
+
+
+def json_response(
+    document: Answer,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    exclude_none: bool = False,
+) -> Response:
+    """Write `document` straight from its model: what the service made itself is not validated once more."""
+    body = document.model_dump_json(exclude_none=exclude_none)
+    return Response(body, status, headers, "application/json")

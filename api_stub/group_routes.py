@@ -1,0 +1,133 @@
+"""`/ocr-invoice-job-groups`: reads from PostgreSQL, writes by way of the command queue."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Path, Response
+
+from api_stub import headers, operations
+from api_stub.auth import reading_caller
+from api_stub.backends import Backends, OpenBackends
+from api_stub.bodies import GroupFields, MergePatch
+from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, JobList, json_response
+from api_stub.listings import GroupPage, JobPage, no_parameters, once_each
+from api_stub.problems import Problem
+from api_stub.sender import Respond, Sender
+from models import names
+from models.job_group import JobGroup
+from models.outcome import Outcome
+from models.resources import JobGroupResource
+from models.store import queries
+
+GroupId = Annotated[UUID, Path(alias="id", description="The job group's id.")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description='Only at this version, an `ETag` such as `"3"`; else 412.')
+]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="An `ETag`: 304 if the group is still at that version.")
+]
+
+PREFIX = "/ocr-invoice-job-groups"
+router = APIRouter(prefix=PREFIX, tags=["job groups"], dependencies=[Depends(reading_caller)])
+
+
+@router.get("", dependencies=[once_each], **operations.LIST_GROUPS)
+async def list_job_groups(page: GroupPage, backends: OpenBackends) -> Response:
+    """List job groups."""
+    async with backends.engine.connect() as connection:
+        groups, total = await queries.list_groups(connection, page.listing())
+    resources = [JobGroupResource.of(group) for group in groups]
+    return json_response(JobGroupList.model_construct(data=resources, total=total))
+
+
+@router.post("", dependencies=[no_parameters], **operations.CREATE_GROUP)
+async def create_job_group(fields: GroupFields, sender: Sender, backends: OpenBackends) -> Response:
+    """Create a job group."""
+    return await sender.send(names.JOB_GROUP_CREATE, fields, _created(backends))
+
+
+@router.get("/{id}", dependencies=[no_parameters], **operations.GET_GROUP)
+async def get_job_group(id_: GroupId, backends: OpenBackends, if_none_match: IfNoneMatch = None) -> Response:
+    """Read one job group."""
+    group = await _find(backends, id_)
+    if group is None:
+        raise _no_group(id_)
+    tag = headers.entity_tag(group.version)
+    return _show(group) if headers.none_match(if_none_match, tag) else Response(None, 304, {"ETag": tag})
+
+
+@router.put("/{id}", dependencies=[no_parameters], **operations.REPLACE_GROUP)
+async def replace_job_group(
+    id_: GroupId, fields: GroupFields, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
+) -> Response:
+    """Replace every writable field; an absent one goes back to its default."""
+    return await sender.send(names.JOB_GROUP_UPDATE, {**fields, **_target(id_, if_match)}, _changed(backends))
+
+
+@router.patch("/{id}", dependencies=[no_parameters], **operations.PATCH_GROUP)
+async def patch_job_group(
+    id_: GroupId, patch: MergePatch, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
+) -> Response:
+    """Change the fields that the body names."""
+    return await sender.send(names.JOB_GROUP_PATCH, {"patch": patch, **_target(id_, if_match)}, _changed(backends))
+
+
+@router.delete("/{id}", dependencies=[no_parameters], **operations.DELETE_GROUP)
+async def delete_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
+    """Delete a job group for good."""
+    return await sender.send(names.JOB_GROUP_DELETE, _target(id_, if_match), _deleted)
+
+
+@router.get("/{id}/jobs", dependencies=[once_each], **operations.LIST_JOBS)
+async def list_jobs(id_: GroupId, page: JobPage, backends: OpenBackends) -> Response:
+    """List the OCR jobs of a group, one for each invoice document."""
+    async with backends.engine.connect() as connection:
+        if await queries.get_group(connection, id_) is None:
+            raise _no_group(id_)
+        jobs, total = await queries.list_jobs(connection, id_, page.listing())
+    return json_response(JobList.model_construct(data=jobs, total=total))
+
+
+def _target(id_: UUID, if_match: str | None) -> dict[str, Any]:
+    version = headers.parse_if_match(if_match)
+    return {"id": str(id_)} if version is None else {"id": str(id_), "expectedVersion": version}
+
+
+def _created(backends: Backends) -> Respond:
+    async def respond(outcome: Outcome) -> Response:
+        return _show(await _outlived(backends, outcome), 201, Location=f"{PREFIX}/{outcome.group_id}")
+
+    return respond
+
+
+def _changed(backends: Backends) -> Respond:
+    async def respond(outcome: Outcome) -> Response:
+        return _show(await _outlived(backends, outcome))
+
+    return respond
+
+
+async def _deleted(_: Outcome) -> Response:
+    return json_response(Deleted())
+
+
+async def _outlived(backends: Backends, outcome: Outcome) -> JobGroup:
+    """The group that a command succeeded on, as it is by now."""
+    group = await _find(backends, outcome.group_id) if outcome.group_id else None
+    if group is None:
+        raise Problem("not_found", f"the command succeeded, but job group {outcome.group_id} was deleted since")
+    return group
+
+
+async def _find(backends: Backends, id_: UUID) -> JobGroup | None:
+    async with backends.engine.connect() as connection:
+        return await queries.get_group(connection, id_)
+
+
+def _show(group: JobGroup, status: int = 200, **more_headers: str) -> Response:
+    document = JobGroupAnswer.model_construct(data=JobGroupResource.of(group))
+    return json_response(document, status=status, headers={"ETag": headers.entity_tag(group.version), **more_headers})
+
+
+def _no_group(id_: UUID) -> Problem:
+    return Problem("not_found", f"there is no job group {id_}")

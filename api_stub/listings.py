@@ -1,0 +1,75 @@
+"""The query parameters of lists; what is not among them is an error, never ignored."""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Annotated, ClassVar
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from api_stub import samples
+from api_stub.problems import Problem
+from models.store.filter_fields import FIELDS
+from models.store.filters import MAX_CONDITIONS, MAX_DEPTH, OPERATORS
+from models.store.queries import Listing
+from models.store.sorting import GROUP_SORTS, JOB_SORTS, Direction
+
+_FILTER = f"""Conditions in JSON, for instance
+`{{"status": "processing", "createdAt": {{"$gte": "2023-01-01T00:00:00Z"}}, "$or": [{{"tags": "january"}}, …]}}`.
+
+A field stands beside a value that it must equal, or beside an object of operators ({", ".join(OPERATORS)}).
+`$and` and `$or` take a list of such objects, `$not` takes one. At most {MAX_CONDITIONS} conditions, {MAX_DEPTH} levels
+deep. Fields: {", ".join(FIELDS)}, and metadata.KEY for any key."""
+_SEARCH = "Words, each the beginning of a word in name, description, batchNumber or tags: 2023 finds BATCH-2023-001."
+
+
+class JobListing(BaseModel):
+    """A page of jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+    sorts: ClassVar[Collection[str]] = JOB_SORTS
+
+    limit: int = Field(50, ge=1, le=100, description="Items on the page.")
+    offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page.")
+    sort: str = Field("createdAt", json_schema_extra={"enum": list(JOB_SORTS)})
+    order: Direction = Field("desc", description="Nulls come last in both.")
+
+    @field_validator("sort")
+    @classmethod
+    def _known(cls, sort: str) -> str:
+        if sort not in cls.sorts:
+            raise ValueError(f"must be one of {', '.join(cls.sorts)}")
+        return sort
+
+    def listing(self) -> Listing:
+        """Return what to ask the database for."""
+        return Listing(**self.model_dump())
+
+
+class GroupListing(JobListing):
+    """A page of groups."""
+
+    sorts = GROUP_SORTS
+    sort: str = Field("createdAt", json_schema_extra={"enum": list(GROUP_SORTS)})
+    filter: str | None = Field(None, description=_FILTER, examples=[samples.FILTER])
+    search: str | None = Field(None, description=_SEARCH, examples=["2023"])
+
+
+async def _once_each(request: Request) -> None:
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if repeated := [name for name, count in given.items() if count > 1]:
+        raise Problem.wrong_fields("must not be given twice", *repeated)
+
+
+async def _none(request: Request) -> None:
+    if request.query_params:
+        raise Problem.wrong_fields("unknown parameter; there are none here", *request.query_params)
+
+
+JobPage = Annotated[JobListing, Query()]
+GroupPage = Annotated[GroupListing, Query()]
+
+once_each = Depends(_once_each)
+"""For a route that takes parameters: one that is repeated would be one that is ignored."""
+no_parameters = Depends(_none)
+"""For a route that takes none."""

@@ -1,0 +1,83 @@
+"""`/openapi.json` where FastAPI cannot find it in a signature: bodies that routes read themselves, and problems."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from api_stub.bodies import JSON, MERGE_PATCH
+from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
+from models.fields import JobGroupFields
+
+Responses = dict[int | str, dict[str, Any]]
+
+# A body has its own names, because answers show the same models with other rules: all defaults given, no secrets.
+_BODY = "#/components/schemas/{model}Body"
+_ANSWER = "#/components/schemas/{model}"
+
+
+def _header(description: str, example: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string"}, "example": example}
+
+
+ETAG = {"ETag": _header("The group's version, for `If-Match` and `If-None-Match`.", '"1"')}
+LOCATION = {"Location": _header("Where the result is.", "/ocr-invoice-job-groups/0186071a-5d40-7000-8000-000000000001")}
+COMMAND_LOCATION = {"Location": _header("Tells the outcome.", "/commands/0186071a-5d40-7000-8000-000000000001")}
+APPLIED = {"Preference-Applied": _header("What of `Prefer` was honoured.", "respond-async")}
+
+
+def answer(status: int, description: str, example: Any, headers: dict[str, Any] | None = None) -> Responses:
+    """Document a success beyond the schema, which FastAPI takes from the route's `response_model`."""
+    return {status: {"description": description, "headers": headers or {}, "content": {JSON: {"example": example}}}}
+
+
+def problems(*codes: str) -> Responses:
+    """Document the problems that a route answers with."""
+    by_status: dict[int | str, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(KINDS[code][0], []).append(code)
+    return {status: _problem_response(alike) for status, alike in by_status.items()}
+
+
+def body(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    """Document a JSON body (`openapi_extra`)."""
+    content = {"schema": {"$ref": _BODY.format(model=model.__name__)}, "example": example}
+    return {"requestBody": {"required": True, "content": {JSON: content}}}
+
+
+def patch_body(example: Any) -> dict[str, Any]:
+    """Document a merge patch of the writable fields (`openapi_extra`)."""
+    description = "A JSON merge patch (RFC 7396) of the group's writable fields; null puts a field back to its default."
+    content = {"schema": {"type": "object", "description": description}, "example": example}
+    return {"requestBody": {"required": True, "content": dict.fromkeys((MERGE_PATCH, JSON), content)}}
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas that `body` and `problems` refer to."""
+    _, sent = models_json_schema([(JobGroupFields, "validation")], ref_template=_BODY)
+    _, answered = models_json_schema([(ProblemDocument, "serialization")], ref_template=_ANSWER)
+    named: dict[str, Any] = {f"{name}Body": schema for name, schema in sent["$defs"].items()}
+    return {**named, **answered["$defs"]}
+
+
+def _problem_response(codes: Sequence[str]) -> dict[str, Any]:
+    content = {
+        "schema": {"$ref": _ANSWER.format(model=ProblemDocument.__name__)},
+        "examples": {code: {"summary": KINDS[code][1], "value": _problem(code)} for code in codes},
+    }
+    return {"description": "; or: ".join(KINDS[code][1] for code in codes), "content": {MEDIA_TYPE: content}}
+
+
+def _problem(code: str) -> dict[str, Any]:
+    status, title = KINDS[code]
+    told: dict[str, Any] = {
+        "type": problem_type(code),
+        "title": title,
+        "status": status,
+        "detail": "what exactly, for people",
+    }
+    told |= {"instance": "/ocr-invoice-job-groups", "success": False, "code": code}
+    if code == "validation_failed":
+        told["errors"] = [{"field": "name", "message": "Field required"}]
+    return told

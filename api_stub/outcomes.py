@@ -1,0 +1,132 @@
+"""Waiting for what becomes of commands: one subscription for all requests of this process, and the inbox behind it.
+
+A Redis message can go missing (nobody is subscribed while the connection is made again), the inbox cannot: whoever
+waits also looks there, at growing intervals. The message makes the answer fast, the inbox makes it certain.
+"""
+
+import asyncio
+import secrets
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain, repeat
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from pydantic_core import from_json
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from sqlalchemy.exc import SQLAlchemyError
+
+from models import names
+from models.outcome import Outcome
+
+LOOK_UP_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses between looks into the inbox; the last repeats."""
+RECONNECT_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+SILENCE_SECONDS = 15.0
+"""After so long without a message, Redis is asked whether it is still there."""
+PONG_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+Arrival = asyncio.Future[Outcome]
+InboxReader = Callable[[str], Awaitable[Outcome | None]]
+
+
+class OutcomeListener:
+    """Outcomes as they arrive on `channel`, which commands name in their `replyTo`."""
+
+    def __init__(self, redis: Redis, read_inbox: InboxReader) -> None:
+        self.channel = names.OUTCOME_CHANNEL_PREFIX + secrets.token_hex(8)
+        self.subscribed = asyncio.Event()
+        self._redis = redis
+        self._read_inbox = read_inbox
+        # The same command may be waited for several times at once: a client repeats a request it gave up.
+        self._awaited: defaultdict[str, set[Arrival]] = defaultdict(set)
+
+    @contextmanager
+    def expecting(self, command_id: str) -> Iterator[Arrival]:
+        """Give the future of the command's outcome. To be entered before the command is sent, lest it be missed."""
+        arrival: Arrival = asyncio.get_running_loop().create_future()
+        self._awaited[command_id].add(arrival)
+        try:
+            yield arrival
+        finally:
+            self._forget(command_id, arrival)
+
+    async def wait(self, command_id: str, arrival: Arrival, seconds: float) -> Outcome | None:
+        """Return the outcome, or None if there is none after `seconds`."""
+        looking = asyncio.create_task(self._look_up(command_id))
+        try:
+            done, _ = await asyncio.wait((arrival, looking), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            looking.cancel()
+        return done.pop().result() if done else None
+
+    async def run(self) -> None:
+        """Listen until cancelled, over every loss of the connection."""
+        failures = 0
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:  # noqa: BLE001 - with nobody listening every write would wait for its look-up
+                failures = 1 if self.subscribed.is_set() else failures + 1
+                self.subscribed.clear()
+                pause = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS)) - 1]
+                log.warning("outcomes_not_heard", retry_in_seconds=pause, error=repr(error))
+                await asyncio.sleep(pause)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as subscription:
+            await subscription.subscribe(self.channel)
+            while True:
+                message = await _next_message(subscription)
+                if message["type"] == "subscribe":
+                    self.subscribed.set()
+                elif message["type"] == "message":
+                    self._take(message["data"])
+
+    def _take(self, published: bytes) -> None:
+        """Hand the outcomes in one message to those who wait for them."""
+        try:
+            for written in from_json(published):
+                for arrival in self._awaited.get(written["commandId"], ()):
+                    _resolve(arrival, Outcome.model_validate(written))
+        except (ValidationError, ValueError, TypeError, LookupError) as error:
+            log.error("outcomes_not_understood", error=repr(error))
+
+    async def _look_up(self, command_id: str) -> Outcome:
+        for pause in chain(LOOK_UP_SECONDS, repeat(LOOK_UP_SECONDS[-1])):
+            await asyncio.sleep(pause)
+            try:
+                outcome = await self._read_inbox(command_id)
+            except SQLAlchemyError as error:
+                log.warning("inbox_not_read", error=repr(error))
+                continue
+            if outcome is not None:
+                return outcome
+        raise AssertionError("the pauses never end")
+
+    def _forget(self, command_id: str, arrival: Arrival) -> None:
+        waiting = self._awaited[command_id]
+        waiting.discard(arrival)
+        if not waiting:
+            del self._awaited[command_id]
+
+
+async def _next_message(subscription: PubSub) -> dict[str, Any]:
+    """Return what comes next; raises TimeoutError where the connection is dead without having been closed."""
+    message: dict[str, Any] | None = await subscription.get_message(timeout=SILENCE_SECONDS)
+    if message is None:
+        await subscription.ping()
+        message = await subscription.get_message(timeout=PONG_SECONDS)
+    if message is None:
+        raise TimeoutError("Redis does not answer")
+    return message
+
+
+def _resolve(arrival: Arrival, outcome: Outcome) -> None:
+    if not arrival.done():
+        arrival.set_result(outcome)

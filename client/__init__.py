@@ -1,0 +1,1 @@
+"""How other programs, and our own processes, talk to the service over the broker."""

@@ -1,0 +1,124 @@
+"""Sending commands: many in one message, confirmed by the broker, without a timer.
+
+While one message is on its way to the broker the next batch gathers, and goes when the way is free: an idle producer
+adds no wait, a busy one fills its messages.
+"""
+
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import orjson
+from celery import Celery
+
+from client.broker import celery_settings
+from models import names
+from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
+
+MAX_WAITING_COUNT = 10_000
+CLOSE_TIMEOUT_SECONDS = 10
+_MARGIN_BYTES = 1024  # the batch message's own envelope
+
+
+class BrokerUnavailable(Exception):  # noqa: N818 - a state, not a fault
+    """The broker did not confirm. The command may have arrived; sending it again under the same id is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    command: dict[str, Any]
+    size_bytes: int
+    confirmed: Future[None] = field(default_factory=Future)
+
+
+class CommandProducer:
+    """Sends commands, from any number of threads or coroutines, over one connection.
+
+    Use it as a context manager, or `close` it: what was sent before is still handed over.
+    """
+
+    def __init__(self, broker_url: str, *, timeout_seconds: float = 5.0) -> None:
+        self._celery = Celery("ocr_invoice.producer", set_as_current=False)
+        self._celery.conf.update(celery_settings(broker_url))
+        self._timeout_seconds = timeout_seconds
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MAX_WAITING_COUNT)
+        self._held_back: _Waiting | None = None
+        self._thread = threading.Thread(target=self._run, name="command-producer", daemon=True)
+        self._thread.start()
+
+    def send(self, envelope: CommandEnvelope) -> Future[None]:
+        """Return a future that is done when the broker has confirmed the command.
+
+        It fails with BrokerUnavailable. Cancel it to withdraw a command that is still waiting for its turn.
+        """
+        command = envelope.model_dump(mode="json", exclude_none=True)
+        waiting = _Waiting(command, len(orjson.dumps(command)))
+        try:
+            self._waiting.put_nowait(waiting)
+        except queue.Full:
+            waiting.confirmed.set_exception(BrokerUnavailable(f"{MAX_WAITING_COUNT} commands wait for the broker"))
+        return waiting.confirmed
+
+    def close(self) -> None:
+        """Hand over what is waiting and end, within a bounded time."""
+        self._waiting.put(None, timeout=CLOSE_TIMEOUT_SECONDS)
+        self._thread.join(CLOSE_TIMEOUT_SECONDS)
+        self._celery.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._publish([waiting for waiting in batch if waiting.confirmed.set_running_or_notify_cancel()])
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Wait for a command, then take along what waits behind it and fits. Empty at the end."""
+        first = self._held_back or self._waiting.get()
+        self._held_back = None
+        if first is None:
+            return []
+        batch, room = [first], MAX_BATCH_BYTES - _MARGIN_BYTES - first.size_bytes
+        while len(batch) < MAX_BATCH_COUNT:
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._waiting.put(None)
+                break
+            room -= following.size_bytes + 1
+            if room < 0:
+                self._held_back = following
+                break
+            batch.append(following)
+        return batch
+
+    def _publish(self, batch: list[_Waiting]) -> None:
+        try:
+            self._send_task([waiting.command for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, each sender must learn of it
+            for waiting in batch:
+                waiting.confirmed.set_exception(BrokerUnavailable(f"the broker did not confirm: {error!r}"))
+        else:
+            for waiting in batch:
+                waiting.confirmed.set_result(None)
+
+    def _send_task(self, commands: list[dict[str, Any]]) -> None:
+        if not commands:
+            return
+        self._celery.send_task(
+            names.HANDLE_BATCH,
+            kwargs={"commands": commands},
+            ignore_result=True,
+            # Celery would put the data, and the secrets in it, into a header that every log shows.
+            kwargsrepr=f"<{len(commands)} commands>",
+            # RabbitMQ answers with an error where it would otherwise drop a message that no queue takes.
+            mandatory=True,
+            confirm_timeout=self._timeout_seconds,
+        )

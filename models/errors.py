@@ -1,0 +1,90 @@
+"""The domain's refusals: why a command was not carried out."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
+
+from models.contract import Contract
+
+
+class ErrorCode(StrEnum):
+    """The closed set of reasons that an outcome can give."""
+
+    VALIDATION_FAILED = "validation_failed"
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_exists"
+    VERSION_CONFLICT = "version_conflict"
+    ILLEGAL_TRANSITION = "illegal_transition"
+    COMMAND_ID_REUSED = "command_id_reused"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+
+
+class FieldError(Contract):
+    """One wrong field: `field` is its dotted path in the data as sent, for instance `notifications.channels.0.url`."""
+
+    field: str
+    message: str
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """A command that changes nothing; `code` says why to programs, `detail` to people."""
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+
+class ValidationFailed(Refusal):
+    """The command's data does not fit its contract."""
+
+    code = ErrorCode.VALIDATION_FAILED
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        listed = "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in errors)
+        super().__init__(listed, errors=list(errors))
+
+    @classmethod
+    def of(cls, error: ValidationError, *prefix: str) -> "ValidationFailed":
+        """Return the refusal that names each field of pydantic's `error`, under `prefix`."""
+        return cls([field_error(found, *prefix) for found in error.errors(include_url=False, include_context=False)])
+
+
+class NotFound(Refusal):
+    """The group does not exist, or no longer."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class AlreadyExists(Refusal):
+    """The id of a new group is, or was, the id of another."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
+class VersionConflict(Refusal):
+    """The group has moved on since the version the sender had seen."""
+
+    code = ErrorCode.VERSION_CONFLICT
+
+
+class CommandIdReused(Refusal):
+    """The command id was used before, for something else."""
+
+    code = ErrorCode.COMMAND_ID_REUSED
+
+
+class PayloadTooLarge(Refusal):
+    """The command is larger than the service takes."""
+
+    code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+def field_error(found: Any, *prefix: str) -> FieldError:
+    """Return one of pydantic's error details (``ValidationError.errors()``) as a field error."""
+    path = [*prefix, *(str(part) for part in found["loc"])]
+    return FieldError.model_construct(field=".".join(path), message=found["msg"].removeprefix("Value error, "))

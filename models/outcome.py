@@ -1,0 +1,46 @@
+"""What became of a command."""
+
+from typing import Literal
+from uuid import UUID
+
+from models.commands import CommandEnvelope
+from models.contract import Contract
+from models.errors import ErrorCode, FieldError, Refusal
+
+
+class OutcomeError(Contract):
+    """Why a command was rejected."""
+
+    code: ErrorCode
+    detail: str
+    errors: list[FieldError] | None = None
+    current_version: int | None = None
+
+
+class Outcome(Contract):
+    """The one terminal answer to a command: `succeeded`, or `rejected` and nothing changed.
+
+    `version` is the group's version after the command, None where it was rejected.
+    """
+
+    command_id: str
+    status: Literal["succeeded", "rejected"]
+    type: str
+    group_id: UUID | None
+    version: int | None = None
+    error: OutcomeError | None = None
+
+
+def succeeded(envelope: CommandEnvelope, group_id: UUID, version: int) -> Outcome:
+    """Return the outcome of a command that took the group to `version`."""
+    return Outcome.model_construct(
+        command_id=envelope.id, status="succeeded", type=envelope.type, group_id=group_id, version=version, error=None
+    )
+
+
+def rejected(envelope: CommandEnvelope, group_id: UUID | None, refusal: Refusal) -> Outcome:
+    """Return the outcome of a command that was refused."""
+    error = OutcomeError(code=refusal.code, detail=refusal.detail, **refusal.facts)
+    return Outcome.model_construct(
+        command_id=envelope.id, status="rejected", type=envelope.type, group_id=group_id, version=None, error=error
+    )

@@ -1,0 +1,1 @@
+"""All SQL: tables, transactions, queries, migrations."""

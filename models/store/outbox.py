@@ -1,0 +1,66 @@
+"""What the relay reads and writes: events not yet published, and the position that each gets when it is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import BigInteger
+
+from models.store.tables import events
+
+RELAY_LOCK = 0x0CF1_0002
+"""Advisory lock of the one relay that publishes. It lives and dies with the connection that also stamps, so that a
+relay that lost its lead can no longer stamp either."""
+
+_CHANNEL = "ocr_invoice_events"
+
+_ORDINALS: Any = bindparam("ordinals", type_=ARRAY(BigInteger))
+
+
+def lead(connection: Connection) -> bool:
+    """Try to become the relay that publishes, until `connection` closes; return whether that worked."""
+    return bool(connection.execute(select(func.pg_try_advisory_lock(RELAY_LOCK))).scalar())
+
+
+def unpublished(connection: Connection, limit: int) -> Sequence[RowMapping]:
+    """Return up to `limit` events without a position, in an order that keeps each group's sequence.
+
+    There is no cursor to fall behind: a transaction that commits late is simply among the next ones.
+    """
+    query = select(events).where(events.c.position.is_(None)).order_by(events.c.ordinal).limit(limit)
+    return connection.execute(query).mappings().all()
+
+
+def last_position(connection: Connection) -> int:
+    """Return the highest position given so far, 0 if none."""
+    return connection.execute(select(func.max(events.c.position))).scalar() or 0
+
+
+def stamp(connection: Connection, published: Sequence[RowMapping], after: int) -> int:
+    """Give `published`, which the broker has confirmed, the positions that follow `after`; return the last one."""
+    numbered = func.unnest(_ORDINALS).table_valued("ordinal", with_ordinality="rank").render_derived()
+    statement = (
+        update(events)
+        .where(events.c.ordinal == numbered.c.ordinal, events.c.position.is_(None))
+        .values(position=bindparam("after", type_=BigInteger) + numbered.c.rank)
+    )
+    connection.execute(statement, {"ordinals": [event["ordinal"] for event in published], "after": after})
+    return after + len(published)
+
+
+def announce(connection: Connection) -> None:
+    """Wake the relay when the current transaction commits."""
+    connection.execute(select(func.pg_notify(_CHANNEL, "")))
+
+
+def listen(connection: Connection) -> None:
+    """Let `connection` hear announcements."""
+    connection.execute(text(f"LISTEN {_CHANNEL}"))
+
+
+def wait_for_events(connection: Connection, timeout_seconds: float) -> None:
+    """Return when an announcement arrives on `connection`, or after `timeout_seconds`."""
+    driver: Any = connection.connection.driver_connection
+    for _ in driver.notifies(timeout=timeout_seconds, stop_after=1):
+        pass

@@ -1,0 +1,104 @@
+"""What can be read of groups, jobs and outcomes. Deleted groups are never seen."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, and_, cast, false, func, literal, select, true
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.contract import storable_text
+from models.job_group import JobGroup
+from models.outcome import Outcome
+from models.resources import JobResource
+from models.store.filters import parse_filter
+from models.store.rows import group_of
+from models.store.sorting import Direction, group_order, job_order
+from models.store.tables import commands, job_groups, jobs
+from models.store.words import search_query
+
+_MAX_OFFSET = 2**63 - 1
+"""PostgreSQL's bound; nothing is that far down any list."""
+
+_LIVING = job_groups.c.deleted_at.is_(None)
+_GROUP_COLUMNS = [column for column in job_groups.c if column is not job_groups.c.search]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a list: at most `limit` items after the first `offset`, of those that `filter` and `search` leave.
+
+    `sort` is a field by its name on the wire, see :mod:`models.store.sorting`; nulls come last in both directions and
+    equals are in the order of their ids. `filter` is JSON, see :mod:`models.store.filters`; jobs take neither it nor
+    `search`.
+    """
+
+    limit: int = 50
+    offset: int = 0
+    sort: str = "createdAt"
+    order: Direction = "desc"
+    filter: str | None = None
+    search: str | None = None
+
+
+async def list_groups(connection: AsyncConnection, listing: Listing) -> tuple[list[JobGroup], int]:
+    """Return the groups on the page, and how many there are on all pages.
+
+    Raises ValidationFailed naming `sort`, or what is wrong in `filter`.
+    """
+    order = group_order(listing.sort, listing.order)
+    wanted = and_(_LIVING, _filtered(listing.filter), _found(listing.search))
+    rows, total = await _page(connection, select(*_GROUP_COLUMNS).where(wanted).order_by(*order), listing)
+    return [group_of(row) for row in rows], total
+
+
+async def get_group(connection: AsyncConnection, group_id: UUID) -> JobGroup | None:
+    """Return the group, or None if there is none or it was deleted."""
+    query = select(*_GROUP_COLUMNS).where(job_groups.c.id == group_id, _LIVING)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else group_of(row)
+
+
+async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listing) -> tuple[list[JobResource], int]:
+    """Return the jobs on the page, and how many the group has; the caller has seen that the group is there.
+
+    Raises ValidationFailed naming `sort`.
+    """
+    order = job_order(listing.sort, listing.order)
+    rows, total = await _page(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(*order), listing)
+    return [JobResource.model_construct(**row) for row in rows], total
+
+
+async def get_outcome(connection: AsyncConnection, command_id: str) -> Outcome | None:
+    """Return the outcome of the command, or None if it has none yet."""
+    try:
+        storable_text(command_id)
+    except ValueError:  # no command was ever stored under such an id, and the driver would not take it
+        return None
+    outcome = await connection.scalar(select(commands.c.outcome).where(commands.c.id == command_id))
+    return None if outcome is None else Outcome.model_validate(outcome)
+
+
+def _filtered(filter_: str | None) -> ColumnElement[bool]:
+    return true() if filter_ is None else parse_filter(filter_)
+
+
+def _found(search: str | None) -> ColumnElement[bool]:
+    if search is None or not search.strip():  # an empty search box
+        return true()
+    query = search_query(search)
+    # Only signs, no word: whoever looks for "???" is better told that nothing has it than shown everything.
+    return false() if query is None else job_groups.c.search.bool_op("@@")(cast(literal(query, Text), TSQUERY))
+
+
+async def _page(
+    connection: AsyncConnection, query: Select[*tuple[Any, ...]], listing: Listing
+) -> tuple[list[RowMapping], int]:
+    offset = min(listing.offset, _MAX_OFFSET)
+    page = await connection.execute(query.limit(listing.limit).offset(offset))
+    rows = list(page.mappings())
+    if len(rows) < listing.limit and (rows or not offset):  # the end of the list is on this page: no need to count
+        return rows, offset + len(rows)
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    return rows, (await connection.execute(counted)).scalar_one()

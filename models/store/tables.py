@@ -1,0 +1,166 @@
+"""The tables. Each index names the query that it serves.
+
+Every table that grows, the inbox aside, has the group in its key, so that the database can be sharded by group; for the
+same reason no unique index leaves the group out.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+
+from models.fields import Priority
+from models.lifecycle import Counts
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+INSTANT = DateTime(timezone=True)
+
+# A database enum, so that sorting and comparing follow urgency and not the alphabet.
+PRIORITY = Enum(Priority, name="priority", values_callable=lambda priorities: [p.value for p in priorities])
+
+job_groups = Table(
+    "job_groups",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("batch_number", Text),
+    Column("template", Text, nullable=False),
+    Column("priority", PRIORITY, nullable=False),
+    Column("processing_settings", JSONB, nullable=False),
+    Column("notifications", JSONB, nullable=False),
+    Column("created_by", Text),
+    Column("assigned_to", Text),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("search", TSVECTOR, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("status_reason", Text),
+    Column("sealed", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    *(Column(f"{bucket}_count", Integer, nullable=False) for bucket in Counts.__slots__),
+    Column("created_at", INSTANT, nullable=False),
+    Column("updated_at", INSTANT, nullable=False),
+    Column("started_at", INSTANT),
+    Column("paused_at", INSTANT),
+    Column("finished_at", INSTANT),
+    Column("expires_at", INSTANT),
+    Column("deleted_at", INSTANT),
+)
+
+_living = job_groups.c.deleted_at.is_(None)
+# The list, newest first, and the same filtered by status.
+Index("ix_job_groups_created", job_groups.c.created_at, job_groups.c.id, postgresql_where=_living)
+Index("ix_job_groups_status", job_groups.c.status, job_groups.c.created_at, job_groups.c.id, postgresql_where=_living)
+# `search=`, `{"tags": {"$contains": …}}` and `{"metadata.KEY": …}` in the list.
+Index("ix_job_groups_search", job_groups.c.search, postgresql_using="gin", postgresql_where=_living)
+Index("ix_job_groups_tags", job_groups.c.tags, postgresql_using="gin", postgresql_where=_living)
+Index(
+    "ix_job_groups_metadata",
+    job_groups.c.metadata,
+    postgresql_using="gin",
+    postgresql_ops={"metadata": "jsonb_path_ops"},
+    postgresql_where=_living,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("group_id", Uuid, ForeignKey(job_groups.c.id), primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("external_id", Text),
+    Column("document", JSONB, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("next_attempt_at", INSTANT),
+    Column("lease_expires_at", INSTANT),
+    Column("confidence", Double),
+    Column("result", JSONB),
+    Column("error", JSONB),
+    Column("created_at", INSTANT, nullable=False),
+    Column("updated_at", INSTANT, nullable=False),
+    Column("dispatched_at", INSTANT),
+    Column("finished_at", INSTANT),
+)
+# A group's jobs, newest first.
+Index("ix_jobs_created", jobs.c.group_id, jobs.c.created_at, jobs.c.id)
+
+commands = Table(
+    "commands",  # the inbox: every command that reached its outcome
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("group_id", Uuid),
+    Column("outcome", JSONB, nullable=False),
+    Column("handled_at", INSTANT, nullable=False),
+)
+# Retention deletes the oldest.
+Index("ix_commands_handled", commands.c.handled_at)
+
+events = Table(
+    "events",  # outbox and history in one
+    metadata,
+    Column("group_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    # Given by the database while the group is locked: within a group it rises with `sequence`, whatever the clocks say.
+    Column("ordinal", BigInteger, Identity(always=True), nullable=False),
+    Column("sequence", Integer),  # per group, gapless from 1; none for command.rejected, which changes no group
+    Column("position", BigInteger),  # over all groups, gapless, given when the broker has confirmed; none: unpublished
+    Column("name", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("occurred_at", INSTANT, nullable=False),
+    Column("actor", Text),
+    Column("correlation_id", Text),
+    Column("causation_id", Text),
+    Column("traceparent", Text),
+    UniqueConstraint("group_id", "sequence"),
+)
+# The relay's next batch. Small: it holds what is not yet published.
+Index("ix_events_unpublished", events.c.ordinal, postgresql_where=events.c.position.is_(None))
+# The feed and the last position given.
+Index("ix_events_position", events.c.position)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("group_id", Uuid, primary_key=True),  # the letter's own id where it names no group
+    Column("id", Uuid, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("command_id", Text),
+    Column("command_type", Text),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("died_at", INSTANT, nullable=False),
+)
+# The list, newest first.
+Index("ix_dead_letters_died", dead_letters.c.died_at)

@@ -1,0 +1,29 @@
+"""The words that the search finds: one rule for what is stored and for what is asked."""
+
+import re
+import unicodedata
+
+from models.fields import JobGroupFields
+
+_WORD = re.compile(r"[^\W_]+")
+_MAX_WORD_LENGTH = 100
+_MAX_QUERY_WORDS = 20
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words in `text`, case and accents folded: "BATCH-2023-001, Zürich" gives batch, 2023, 001, zurich."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return [word[:_MAX_WORD_LENGTH] for word in _WORD.findall(bare)]
+
+
+def search_vector(fields: JobGroupFields) -> str:
+    """Return the tsvector literal of a group's searchable texts. Words are letters and digits: none needs quotes."""
+    texts = [fields.name, fields.description or "", fields.batch_number or "", *fields.tags]
+    return " ".join(sorted({word for text in texts for word in words_of(text)}))
+
+
+def search_query(text: str) -> str | None:
+    """Return the tsquery literal for texts with a word beginning with each word of `text`; None if it has no word."""
+    words = words_of(text)[:_MAX_QUERY_WORDS]
+    return " & ".join(f"{word}:*" for word in words) or None

@@ -1,0 +1,84 @@
+"""Every setting of the service, read from the environment (prefix ``JOBGROUPS_``)."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class MissingSetting(Exception):  # noqa: N818 - it names what is missing
+    """A process was started without an address it needs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"JOBGROUPS_{name.upper()} is not set. `jobgroups run` starts everything that is missing; "
+            "for a single process set it, or load what a running service wrote: `set -a; . .jobgroups/env`."
+        )
+
+
+class Settings(BaseSettings):
+    """What one process needs to know.
+
+    The three addresses are optional because ``jobgroups run`` starts a server for each that is absent;
+    a single process reads them through :meth:`require`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="JOBGROUPS_", frozen=True)
+
+    database_url: str | None = Field(None, description="postgresql://… ; absent: an embedded PostgreSQL")
+    broker_url: str | None = Field(None, description="redis://… or amqp://… ; absent: an embedded Redis")
+    redis_url: str | None = Field(
+        None, description="outcomes and Celery results; absent: the broker, if a Redis"
+    )
+    home: Path = Field(Path(".jobgroups"), description="where the embedded servers keep their data")
+    host: str = Field("127.0.0.1", description="where the HTTP stub listens")
+    port: int = Field(8080, ge=0, le=65535, description="0 takes any free port")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="comma-separated KEY (reads and writes) or KEY:read"
+    )
+
+    worker_concurrency: int = Field(2, ge=1, le=256, description="pool children of one worker process")
+    task_time_limit_seconds: int = Field(120, ge=10, description="a pool child that works longer is killed")
+    outcome_wait_seconds: float = Field(10.0, ge=0, le=60, description="how long an HTTP write waits for its outcome")
+    publish_timeout_seconds: float = Field(5.0, gt=0, le=60, description="deadline for handing over to the broker")
+    inbox_retention_days: int = Field(90, ge=1, description="how long a repeated command id is recognised")
+    events_stream_max_count: int = Field(100_000, ge=1000, description="events kept in the Redis stream, about")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("database_url")
+    @classmethod
+    def _use_psycopg(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
+            raise ValueError("must start with postgresql://")
+        return f"postgresql+psycopg://{rest}"
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, url: str | None) -> str | None:
+        if url is not None and url.partition("://")[0] not in ("redis", "rediss", "amqp", "amqps"):
+            raise ValueError("must start with redis://, rediss://, amqp:// or amqps://")
+        return url
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, keys: Any) -> Any:
+        return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
+
+    @model_validator(mode="before")
+    @classmethod
+    def _redis_broker_serves_outcomes_too(cls, values: dict[str, Any]) -> dict[str, Any]:
+        broker = values.get("broker_url") or ""
+        if not values.get("redis_url") and broker.startswith("redis"):
+            return {**values, "redis_url": broker}
+        return values
+
+    def require(self, name: str) -> str:
+        """Return the address called `name`; raises MissingSetting where there is none."""
+        value: str | None = getattr(self, name)
+        if not value:
+            raise MissingSetting(name)
+        return value

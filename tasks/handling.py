@@ -1,0 +1,133 @@
+"""The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, IntegrityError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from models import names
+from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, group_id_of, parse_command
+from models.dead_letter import DeadLetter, DeadLetterReason
+from models.errors import CommandIdReused, FieldError, PayloadTooLarge, Refusal, ValidationFailed
+from models.events import CommandRejected
+from models.job_group import decide
+from models.outcome import Outcome, rejected, succeeded
+from models.store.engine import DatabaseUnavailable
+from models.store.graveyard import bury
+from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
+
+log = structlog.get_logger()
+
+
+def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+    """Carry out commands in their order, in one transaction, and return their outcomes in the same order.
+
+    Each takes effect once: a command id that has an outcome gets that outcome again. Where the transaction fails, it is
+    split until the guilty command stands alone; the others go through. What the database refuses is rejected; what
+    fails for a fault of ours becomes a dead letter and has no outcome.
+
+    Raises DatabaseUnavailable or ConcurrentWrite where nothing was done and the same call may succeed later.
+    """
+    try:
+        return _transact(engine, envelopes)
+    except (DatabaseUnavailable, ConcurrentWrite):
+        raise
+    except (DataError, IntegrityError) as error:
+        if len(envelopes) == 1:
+            return [_reject(engine, envelopes[0], error)]
+    except Exception as error:  # noqa: BLE001 - one faulty command must not take the others along
+        if len(envelopes) == 1:
+            _bury(engine, envelopes[0], error)
+            return []
+    middle = len(envelopes) // 2
+    return handle(engine, envelopes[:middle]) + handle(engine, envelopes[middle:])
+
+
+# A race is lost to a transaction that has committed, so the next look sees what it did.
+@retry(
+    retry=retry_if_exception_type(ConcurrentWrite),
+    wait=wait_random_exponential(multiplier=0.01, max=0.5),
+    stop=stop_after_attempt(10),
+    reraise=True,
+)
+def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+    with engine.begin() as connection:
+        work = UnitOfWork(connection, now=datetime.now(UTC))
+        work.load_handled(envelope.id for envelope in envelopes)
+        fresh = (group_id_of(envelope) for envelope in envelopes if envelope.id not in work.handled)
+        work.lock_groups(group_id for group_id in fresh if group_id)
+        outcomes = [_outcome(work, envelope) for envelope in envelopes]
+        work.save()
+    return outcomes
+
+
+def _outcome(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
+    asked = canonical(envelope)
+    fingerprint = hashlib.sha256(asked).digest()
+    before = work.handled.get(envelope.id)
+    if before and before.fingerprint == fingerprint:
+        return before.outcome
+    try:
+        if before:
+            raise CommandIdReused(f"command id {envelope.id} was used before, with another body")
+        if len(asked) > MAX_COMMAND_BYTES:
+            raise PayloadTooLarge(f"the command is {len(asked)} bytes, more than {MAX_COMMAND_BYTES}")
+        outcome = _carry_out(work, envelope)
+    except Refusal as refusal:
+        outcome = _refuse(work, envelope, refusal)
+    if not before:
+        work.record(envelope, fingerprint, outcome)
+    return outcome
+
+
+def _carry_out(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
+    command = parse_command(envelope)
+    for event in decide(work.groups.get(command.id), command):
+        work.happen(event, envelope)
+    return succeeded(envelope, command.id, work.groups[command.id].version)
+
+
+def _refuse(work: UnitOfWork, envelope: CommandEnvelope, refusal: Refusal) -> Outcome:
+    outcome = rejected(envelope, group_id_of(envelope), refusal)
+    event = CommandRejected(
+        group_id=outcome.group_id, command_id=envelope.id, command_type=envelope.type, error=outcome.error
+    )
+    work.append(event, envelope)
+    return outcome
+
+
+def _reject(engine: Engine, envelope: CommandEnvelope, error: DataError | IntegrityError) -> Outcome:
+    """What the contracts let through and the database does not is still an answer to its sender."""
+    log.error("database_refused_command", command_id=envelope.id, type=envelope.type, exc_info=error)
+    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {error.orig}")])
+    with engine.begin() as connection:
+        work = UnitOfWork(connection, now=datetime.now(UTC))
+        outcome = _refuse(work, envelope, refusal)
+        work.record(envelope, hashlib.sha256(canonical(envelope)).digest(), outcome)
+        work.save()
+    return outcome
+
+
+def _bury(engine: Engine, envelope: CommandEnvelope, error: Exception) -> None:
+    log.error("command_died", command_id=envelope.id, type=envelope.type, exc_info=error)
+    letter = DeadLetter(
+        reason=DeadLetterReason.HANDLING_FAILED,
+        detail=repr(error),
+        source=names.COMMAND_QUEUE,
+        body=envelope.model_dump_json(exclude_none=True).encode(),
+        command_id=envelope.id,
+        command_type=envelope.type,
+        group_id=group_id_of(envelope),
+    )
+    with engine.begin() as connection:
+        bury(connection, [letter])
+
+
+def canonical(envelope: CommandEnvelope) -> bytes:
+    """Return what the command asks, spelled the same whatever the order of its keys."""
+    return json.dumps([envelope.type, envelope.data], sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,89 @@
+"""Real servers, started once for the whole run, and a clean database for each test that asks."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from models.store.migrations import upgrade
+from models.store.tables import metadata
+from settings import Settings
+from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
+from workers.supervision import embedded_postgres, embedded_redis
+from workers.supervision.supervisor import Supervisor
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own JOBGROUPS_ variables must not lead a test to their servers."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("JOBGROUPS_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def servers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def database_url(servers_home: Path) -> Iterator[str]:
+    """A migrated database on a PostgreSQL of this run's own."""
+    server = embedded_postgres.start(servers_home)
+    url = Settings(database_url=server.url).require("database_url")
+    upgrade(url)
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def clean_database(database_url: str) -> str:
+    """The database without a row in it."""
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"))
+    engine.dispose()
+    return database_url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers_home: Path) -> Iterator[str]:
+    server = embedded_redis.start(servers_home)
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private RabbitMQ node; the tests that need it skip where it is not installed."""
+    if reason := rabbitmq_reason_to_skip():
+        pytest.skip(reason)
+    node = start_rabbitmq(tmp_path_factory.mktemp("rabbitmq"))
+    yield node.url
+    node.stop()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """The whole service on its embedded servers, broker Redis."""
+    with Supervisor(Settings(home=tmp_path_factory.mktemp("service"), port=0)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_service(tmp_path_factory: pytest.TempPathFactory, rabbitmq_url: str) -> Iterator[Supervisor]:
+    """The whole service with RabbitMQ as its broker."""
+    home = tmp_path_factory.mktemp("rabbitmq-service")
+    with Supervisor(Settings(home=home, port=0, broker_url=rabbitmq_url)) as running:
+        yield running
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def either_service(request: pytest.FixtureRequest) -> Supervisor:
+    """The whole service, once with each broker."""
+    name = {"redis": "service", "rabbitmq": "rabbitmq_service"}[request.param]
+    running: Supervisor = request.getfixturevalue(name)
+    return running

@@ -1,0 +1,75 @@
+"""The process that takes plain JSON commands from producers in any language and passes them on as Celery messages.
+
+A document is acknowledged once its command is confirmed in the command queue, or lies among the dead letters. One that
+is passed on twice, because this process died in between, has the same command id and takes effect once.
+"""
+
+from collections.abc import Sequence
+from threading import Event
+
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
+from sqlalchemy import Engine
+
+from client.broker import connect, is_redis
+from client.producer import BrokerUnavailable, CommandProducer
+from models import names
+from models.command_document import UnreadableDocument, read_document
+from models.dead_letter import DeadLetter, DeadLetterReason
+from models.store.engine import DatabaseUnavailable, make_engine
+from models.store.graveyard import bury
+from settings import Settings
+from workers.intake_queue import QueueSource
+from workers.intake_source import Received, Source
+from workers.intake_stream import StreamSource
+from workers.lifetime import run_until_stopped
+from workers.logs import configure_logging
+
+CONFIRM_SECONDS = 30
+
+
+def run(settings: Settings) -> None:
+    """Take commands in until told to stop."""
+    configure_logging(settings.log_level)
+    broker_url = settings.require("broker_url")
+    engine = make_engine(settings.require("database_url"))
+    broker = connect(broker_url)
+    broker_errors = (BrokerError, RedisError, OSError, *broker.connection_errors, *broker.channel_errors)
+
+    def take_in(stop: Event) -> None:
+        source: Source = StreamSource(broker_url) if is_redis(broker_url) else QueueSource(broker_url)
+        try:
+            with CommandProducer(broker_url) as producer:
+                while not stop.is_set():
+                    _pass_on(source, producer, engine)
+        finally:
+            source.close()
+
+    run_until_stopped(take_in, (DatabaseUnavailable, BrokerUnavailable, *broker_errors))
+
+
+def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:
+    messages = source.receive()
+    if not messages:
+        return
+    letters = _send(messages, producer)
+    if letters:
+        with engine.begin() as connection:
+            bury(connection, letters)
+    source.acknowledge(messages)
+
+
+def _send(messages: Sequence[Received], producer: CommandProducer) -> list[DeadLetter]:
+    """Send every command among `messages` and wait for the broker's word; return what was no command."""
+    confirmations, letters = [], []
+    for message in messages:
+        if message.dead:
+            letters.append(message.dead)
+            continue
+        try:
+            confirmations.append(producer.send(read_document(message.body)))
+        except UnreadableDocument as error:
+            letters.append(DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body))
+    for confirmation in confirmations:
+        confirmation.result(CONFIRM_SECONDS)
+    return letters

@@ -1,0 +1,75 @@
+"""Putting events on the broker."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from kombu.messaging import Producer
+from redis import Redis
+from sqlalchemy import RowMapping
+
+from client.broker import CONNECT_TIMEOUT_SECONDS, EVENT_EXCHANGE, SOCKET_TIMEOUT_SECONDS, connect, is_redis
+from models import names
+from models.events import cloud_event
+
+CONTENT_TYPE = "application/cloudevents+json"
+CONFIRM_TIMEOUT_SECONDS = 10
+
+
+class EventPublisher:
+    """Publishes events to the topic exchange, routing key = name; on Redis to the stream for other languages as well.
+
+    A context manager. Its errors are those of the broker: `recoverable_errors`.
+    """
+
+    def __init__(self, broker_url: str, *, stream_max_count: int) -> None:
+        self._connection = connect(broker_url)
+        self._stream_max_count = stream_max_count
+        self._redis = _redis(broker_url) if is_redis(broker_url) else None
+
+    def __enter__(self) -> Self:
+        self._producer = Producer(self._connection.channel(), exchange=EVENT_EXCHANGE)
+        self._producer.declare()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._connection.release()
+        if self._redis:
+            self._redis.close()
+
+    def publish(self, events: Sequence[RowMapping]) -> None:
+        """Publish `events` in their order. Returns when the broker has confirmed all of them."""
+        documents = [_document(event) for event in events]
+        for event, document in zip(events, documents, strict=True):
+            self._producer.publish(
+                document,
+                routing_key=event["name"],
+                content_type=CONTENT_TYPE,
+                content_encoding="utf-8",
+                message_id=str(event["id"]),
+                type=names.event_type(event["name"]),
+                confirm_timeout=CONFIRM_TIMEOUT_SECONDS,
+            )
+        if self._redis:
+            self._append_to_stream(self._redis, documents)
+
+    def _append_to_stream(self, redis: Redis, documents: Sequence[bytes]) -> None:
+        with redis.pipeline(transaction=False) as pipeline:
+            for document in documents:
+                pipeline.xadd(names.EVENT_STREAM, {"event": document}, maxlen=self._stream_max_count, approximate=True)
+            pipeline.execute()
+
+
+def _redis(broker_url: str) -> Redis:
+    return Redis.from_url(
+        broker_url, socket_timeout=SOCKET_TIMEOUT_SECONDS, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS
+    )
+
+
+_ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
+
+
+def _document(event: RowMapping) -> bytes:
+    attributes: dict[str, Any] = {column: event[column] for column in _ENVELOPE}
+    return orjson.dumps(cloud_event(**attributes))

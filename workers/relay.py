@@ -1,0 +1,65 @@
+"""The process that publishes: every event, at least once, per group in order.
+
+Publish, wait for the broker's confirmation, then stamp. A relay that dies in between leaves events unstamped, and the
+next one publishes them again under the same ids. One relay leads; others stand by.
+"""
+
+from threading import Event
+
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
+from sqlalchemy import Connection
+
+from client.broker import connect
+from models.store.engine import DatabaseUnavailable, make_engine
+from models.store.outbox import last_position, lead, listen, stamp, unpublished, wait_for_events
+from settings import Settings
+from workers.lifetime import run_until_stopped
+from workers.logs import configure_logging
+from workers.publisher import EventPublisher
+
+BATCH_COUNT = 500
+STANDBY_SECONDS = 1.0
+POLL_SECONDS = 1.0
+"""How long a notification that went missing can delay an event."""
+
+
+def run(settings: Settings) -> None:
+    """Relay until told to stop."""
+    configure_logging(settings.log_level)
+    database_url, broker_url = settings.require("database_url"), settings.require("broker_url")
+    broker = connect(broker_url)
+    broker_errors = (BrokerError, RedisError, OSError, *broker.connection_errors, *broker.channel_errors)
+
+    def relay(stop: Event) -> None:
+        engine = make_engine(database_url)
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if _take_the_lead(connection, stop):
+                    with EventPublisher(broker_url, stream_max_count=settings.events_stream_max_count) as publisher:
+                        _relay(connection, publisher, stop)
+        finally:
+            # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
+            engine.dispose()
+
+    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors))
+
+
+def _take_the_lead(connection: Connection, stop: Event) -> bool:
+    while not stop.is_set():
+        if lead(connection):
+            return True
+        stop.wait(STANDBY_SECONDS)
+    return False
+
+
+def _relay(connection: Connection, publisher: EventPublisher, stop: Event) -> None:
+    listen(connection)
+    position = last_position(connection)
+    while not stop.is_set():
+        batch = unpublished(connection, BATCH_COUNT)
+        if batch:
+            publisher.publish(batch)
+            position = stamp(connection, batch, after=position)
+        else:
+            wait_for_events(connection, POLL_SECONDS)
