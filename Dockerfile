@@ -2,7 +2,7 @@
 
 FROM python:3.12-slim AS build
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE settings.py ./
+COPY pyproject.toml constraints.txt README.md LICENSE logs.py settings.py ./
 COPY models models
 COPY client client
 COPY tasks tasks
@@ -15,7 +15,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # A fixed number, so that a cluster can insist on a user that is not root.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jobgroups
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links /wheels ocr-invoice-job-groups \
+    pip install --no-cache-dir --no-index /wheels/*.whl \
     && jobgroups --help > /dev/null
 USER 10001
 WORKDIR /tmp

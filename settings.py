@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -17,6 +17,11 @@ class MissingSetting(Exception):  # noqa: N818 - it names what is missing
         )
 
 
+def explain(error: ValidationError) -> str:
+    """Return what is wrong with the settings as one sentence, without the values: one of them may hold a password."""
+    return "; ".join(f"JOBGROUPS_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+
+
 class Settings(BaseSettings):
     """What one process needs to know.
 
@@ -28,9 +33,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, description="postgresql://… ; absent: an embedded PostgreSQL")
     broker_url: str | None = Field(None, description="redis://… or amqp://… ; absent: an embedded Redis")
-    redis_url: str | None = Field(
-        None, description="outcomes and Celery results; absent: the broker, if a Redis"
-    )
+    redis_url: str | None = Field(None, description="outcomes and Celery results; absent: the broker, if a Redis")
     home: Path = Field(Path(".jobgroups"), description="where the embedded servers keep their data")
     host: str = Field("127.0.0.1", description="where the HTTP stub listens")
     port: int = Field(8080, ge=0, le=65535, description="0 takes any free port")
@@ -39,7 +42,7 @@ class Settings(BaseSettings):
     )
 
     worker_concurrency: int = Field(2, ge=1, le=256, description="pool children of one worker process")
-    task_time_limit_seconds: int = Field(120, ge=10, description="a pool child that works longer is killed")
+    task_time_limit_seconds: int = Field(120, ge=60, le=500, description="a pool child that works longer is killed")
     outcome_wait_seconds: float = Field(10.0, ge=0, le=60, description="how long an HTTP write waits for its outcome")
     publish_timeout_seconds: float = Field(5.0, gt=0, le=60, description="deadline for handing over to the broker")
     inbox_retention_days: int = Field(90, ge=1, description="how long a repeated command id is recognised")

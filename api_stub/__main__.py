@@ -1,43 +1,60 @@
 """`python -m api_stub`: serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT until SIGTERM or Ctrl-C."""
 
 import sys
+from socket import socket
 from typing import NoReturn
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from api_stub.app import create_app
 from api_stub.auth import NoApiKeys
-from settings import MissingSetting, Settings
+from logs import configure_logging
+from settings import MissingSetting, Settings, explain
 
 SHUTDOWN_SECONDS = 4
-"""How long requests that wait for an outcome may hold up the end; their commands are carried out all the same."""
+"""How long requests under way may hold up the end."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies and clients keep an idle connection: whoever closes it second may have sent a request on it."""
 EXIT_STATUS_NOT_STARTED = 2
+
+
+class Server(uvicorn.Server):
+    """Does not let its end wait for outcomes: who waits for one is told with 202 where it will be."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self._app = app
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Answer what is under way, then end."""
+        self._app.state.backends.outcomes.stop_waiting()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
     """Serve until told to stop."""
     try:
         settings = Settings()
-        app = create_app(settings)
+        configure_logging(settings.log_level)
+        server = Server(create_app(settings), settings)
     except (MissingSetting, NoApiKeys) as error:
         _refuse(str(error))
     except ValidationError as error:
-        _refuse(_explain(error))
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level=settings.log_level.lower(),
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-
-
-def _explain(error: ValidationError) -> str:
-    # Without the value: it may hold a password.
-    return "; ".join(f"JOBGROUPS_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+        _refuse(explain(error))
+    server.run()
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic.alias_generators import to_camel
 
 from api_stub import command_routes, error_answers, group_routes, health_routes, openapi
 from api_stub.auth import ApiKeys
@@ -20,12 +21,13 @@ and answers with the group as it then is, or with 202 and where to look for the 
 
 
 class JobGroupApi(FastAPI):
-    """FastAPI with the schemas that it cannot find itself."""
+    """FastAPI with the schemas and examples that it cannot find itself."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
-        document["components"]["schemas"].update(openapi.schemas())
+        for kind, named in openapi.components().items():
+            document["components"].setdefault(kind, {}).update(named)
         return document
 
 
@@ -42,7 +44,13 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = JobGroupApi(
-        title=TITLE, version=VERSION, description=DESCRIPTION, lifespan=lifespan, redoc_url=None, redirect_slashes=False
+        title=TITLE,
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.state.api_keys = ApiKeys(settings.api_keys)
     app.add_middleware(EchoRequestId)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api_stub.outcomes import OutcomeListener
 from client.producer import CommandProducer
+from models.commands import CommandEnvelope
 from models.outcome import Outcome
 from models.store import queries
 from models.store.engine import make_async_engine
@@ -59,9 +60,10 @@ def _connect(redis_url: str) -> Redis:
 
 @asynccontextmanager
 async def _listening(redis: Redis, engine: AsyncEngine) -> AsyncIterator[OutcomeListener]:
-    async def read_inbox(command_id: str) -> Outcome | None:
+    async def read_inbox(envelope: CommandEnvelope) -> Outcome | None:
         async with engine.connect() as connection:
-            return await queries.get_outcome(connection, command_id)
+            handled = await queries.get_handled(connection, envelope.id)
+        return handled.outcome_for(envelope) if handled else None
 
     outcomes = OutcomeListener(redis, read_inbox)
     listening = asyncio.create_task(outcomes.run())

@@ -1,23 +1,26 @@
 """Request bodies: read up to a limit, as JSON, and only then checked."""
 
 from email.message import Message
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from api_stub.auth import WritingCaller
 from api_stub.problems import Problem
 from models.commands import MAX_COMMAND_BYTES
-from models.contract import JsonObject
+from models.contract import MAX_JSON_DEPTH, storable_json, storable_text
 from models.errors import ValidationFailed
 from models.fields import JobGroupFields
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
-_patch = TypeAdapter(JsonObject)
+_Key = Annotated[str, AfterValidator(storable_text)]
+_Value = Annotated[Any, AfterValidator(partial(storable_json, depth=MAX_JSON_DEPTH - 1))]
+_patch = TypeAdapter(dict[_Key, _Value])  # key by key, so that what is wrong has a name
 
 
 async def group_fields(request: Request, _: WritingCaller) -> dict[str, Any]:

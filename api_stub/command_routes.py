@@ -31,7 +31,8 @@ async def get_command(
 
 async def _outcome(backends: Backends, id_: str) -> Outcome | None:
     async with backends.engine.connect() as connection:
-        return await queries.get_outcome(connection, id_)
+        handled = await queries.get_handled(connection, id_)
+    return handled.outcome if handled else None
 
 
 async def _pending(backends: Backends, id_: str) -> PendingCommand | None:

@@ -20,7 +20,9 @@ from models.errors import FieldError
 from models.store.tables import job_groups
 
 CHECK_TIMEOUT_SECONDS = 2.0
+"""How long a server may take to answer and still count as there."""
 KEEP_SECONDS = 1.0
+"""How long an answer of the servers holds."""
 
 log = structlog.get_logger()
 router = APIRouter(tags=["health"])

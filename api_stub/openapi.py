@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api_stub import samples
 from api_stub.bodies import JSON, MERGE_PATCH
 from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
 from models.fields import JobGroupFields
@@ -27,9 +28,9 @@ COMMAND_LOCATION = {"Location": _header("Tells the outcome.", "/commands/0186071
 APPLIED = {"Preference-Applied": _header("What of `Prefer` was honoured.", "respond-async")}
 
 
-def answer(status: int, description: str, example: Any, headers: dict[str, Any] | None = None) -> Responses:
-    """Document a success beyond the schema, which FastAPI takes from the route's `response_model`."""
-    return {status: {"description": description, "headers": headers or {}, "content": {JSON: {"example": example}}}}
+def answer(status: int, description: str, example: str, headers: dict[str, Any] | None = None) -> Responses:
+    """Document a success beyond its schema, which FastAPI takes from the model; `example` is one of the samples."""
+    return {status: {"description": description, "headers": headers or {}, "content": {JSON: _examples(example)}}}
 
 
 def problems(*codes: str) -> Responses:
@@ -46,15 +47,24 @@ def body(model: type[BaseModel], example: Any) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: content}}}
 
 
-def patch_body(example: Any) -> dict[str, Any]:
+def patch_body(example: str) -> dict[str, Any]:
     """Document a merge patch of the writable fields (`openapi_extra`)."""
     description = "A JSON merge patch (RFC 7396) of the group's writable fields; null puts a field back to its default."
-    content = {"schema": {"type": "object", "description": description}, "example": example}
+    content = {"schema": {"type": "object", "description": description}, **_examples(example)}
     return {"requestBody": {"required": True, "content": dict.fromkeys((MERGE_PATCH, JSON), content)}}
 
 
-def schemas() -> dict[str, Any]:
-    """Return the schemas that `body` and `problems` refer to."""
+def components() -> dict[str, dict[str, Any]]:
+    """Return what documented operations refer to: schemas and examples, by their names."""
+    return {"schemas": _schemas(), "examples": {name: {"value": value} for name, value in samples.answers().items()}}
+
+
+def _examples(name: str) -> dict[str, Any]:
+    # By reference, since FastAPI leaves nulls out of what it writes itself.
+    return {"examples": {name: {"$ref": f"#/components/examples/{name}"}}}
+
+
+def _schemas() -> dict[str, Any]:
     _, sent = models_json_schema([(JobGroupFields, "validation")], ref_template=_BODY)
     _, answered = models_json_schema([(ProblemDocument, "serialization")], ref_template=_ANSWER)
     named: dict[str, Any] = {f"{name}Body": schema for name, schema in sent["$defs"].items()}

@@ -13,64 +13,57 @@ from api_stub.documents import (
     JobList,
 )
 from api_stub.openapi import APPLIED, COMMAND_LOCATION, ETAG, LOCATION, Responses, answer, body, patch_body, problems
-from models import names
 from models.fields import JobGroupFields
 
 Operation = dict[str, Any]
-
-_GROUP = {"success": True, "data": samples.group_resource()}
-_PENDING = {"commandId": samples.COMMAND_ID, "status": "pending", "type": names.JOB_GROUP_CREATE}
-_OUTCOME = {**_PENDING, "status": "succeeded", "groupId": samples.COMMAND_ID, "version": 1}
 
 _READ = ("unauthorized", "validation_failed", "unavailable")
 _WRITE = ("unauthorized", "forbidden", "malformed_header", "validation_failed", "command_id_reused", "unavailable")
 _BODY = ("malformed_json", "payload_too_large", "unsupported_media_type")
 _CHANGE = ("not_found", "version_conflict", *_WRITE)
 
-_ACCEPTED: Responses = {
-    202: {
-        "model": CommandAccepted,
-        "description": "The command is under way: `Prefer: respond-async` was sent, or the wait is over.",
-        "headers": COMMAND_LOCATION | APPLIED,
-        "content": {"application/json": {"example": {"success": True, "data": _PENDING}}},
-    }
-}
+_ACCEPTED: Responses = answer(
+    202,
+    "The command is under way: `Prefer: respond-async` was sent, or the wait is over.",
+    "pending",
+    COMMAND_LOCATION | APPLIED,
+)
+_ACCEPTED[202]["model"] = CommandAccepted
 
 LIST_GROUPS: Operation = {
     "response_model": JobGroupList,
-    "responses": answer(200, "A page of groups.", {"success": True, "data": [samples.group_resource()], "total": 1})
-    | problems(*_READ),
+    "responses": answer(200, "A page of groups.", "groups") | problems(*_READ),
 }
 CREATE_GROUP: Operation = {
     "status_code": 201,
     "response_model": JobGroupAnswer,
-    "responses": answer(201, "The new group.", _GROUP, ETAG | LOCATION | APPLIED)
+    "responses": answer(201, "The new group.", "group", ETAG | LOCATION | APPLIED)
     | _ACCEPTED
     | problems("already_exists", *_WRITE, *_BODY),
     "openapi_extra": body(JobGroupFields, samples.GROUP),
 }
 GET_GROUP: Operation = {
     "response_model": JobGroupAnswer,
-    "responses": answer(200, "The group.", _GROUP, ETAG)
+    "responses": answer(200, "The group.", "group", ETAG)
     | {304: {"description": "The caller has this version already.", "headers": ETAG}}
     | problems("not_found", *_READ),
 }
 REPLACE_GROUP: Operation = {
     "response_model": JobGroupAnswer,
-    "responses": answer(200, "The group as it is now.", _GROUP, ETAG | APPLIED)
+    "responses": answer(200, "The group as it is now.", "group", ETAG | APPLIED)
     | _ACCEPTED
     | problems(*_CHANGE, *_BODY),
     "openapi_extra": body(JobGroupFields, samples.GROUP),
 }
-PATCH_GROUP: Operation = {**REPLACE_GROUP, "openapi_extra": patch_body(samples.PATCH)}
+PATCH_GROUP: Operation = {**REPLACE_GROUP, "openapi_extra": patch_body("patch")}
 DELETE_GROUP: Operation = {
     "response_model": Deleted,
-    "responses": answer(200, "The group is gone.", Deleted().model_dump(), APPLIED) | _ACCEPTED | problems(*_CHANGE),
+    "responses": answer(200, "The group is gone.", "deleted", APPLIED) | _ACCEPTED | problems(*_CHANGE),
 }
 LIST_JOBS: Operation = {"response_model": JobList, "responses": problems("not_found", *_READ)}
 GET_COMMAND: Operation = {
     "response_model": CommandAnswer,
-    "responses": answer(200, "The command's outcome, or that it is pending.", {"success": True, "data": _OUTCOME})
+    "responses": answer(200, "The command's outcome, or that it is pending.", "outcome")
     | problems("not_found", *_READ),
 }
 ALIVE: Operation = {"response_model": Health}

@@ -6,9 +6,9 @@ waits also looks there, at growing intervals. The message makes the answer fast,
 
 import asyncio
 import secrets
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any
 
@@ -20,6 +20,8 @@ from redis.asyncio.client import PubSub
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import names
+from models.commands import CommandEnvelope, fingerprint
+from models.errors import CommandIdReused
 from models.outcome import Outcome
 
 LOOK_UP_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -32,7 +34,20 @@ PONG_SECONDS = 5.0
 log = structlog.get_logger()
 
 Arrival = asyncio.Future[Outcome]
-InboxReader = Callable[[str], Awaitable[Outcome | None]]
+InboxReader = Callable[[CommandEnvelope], Awaitable[Outcome | None]]
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """A command and those who wait for it: several at once, where a client repeats a request that it gave up."""
+
+    asked: bytes
+    arrivals: set[Arrival] = field(default_factory=set)
+
+    def resolve(self, outcome: Outcome) -> None:
+        for arrival in self.arrivals:
+            if not arrival.done():
+                arrival.set_result(outcome)
 
 
 class OutcomeListener:
@@ -43,27 +58,44 @@ class OutcomeListener:
         self.subscribed = asyncio.Event()
         self._redis = redis
         self._read_inbox = read_inbox
-        # The same command may be waited for several times at once: a client repeats a request it gave up.
-        self._awaited: defaultdict[str, set[Arrival]] = defaultdict(set)
+        self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited: dict[str, _Awaited] = {}
 
     @contextmanager
-    def expecting(self, command_id: str) -> Iterator[Arrival]:
-        """Give the future of the command's outcome. To be entered before the command is sent, lest it be missed."""
+    def expecting(self, envelope: CommandEnvelope) -> Iterator[Arrival]:
+        """Give the future of the command's outcome. To be entered before the command is sent, lest it be missed.
+
+        Raises CommandIdReused while somebody waits for another command of the same id: outcomes name no more than the
+        id, and one would be told the other's.
+        """
+        asked = fingerprint(envelope)
+        awaited = self._awaited.setdefault(envelope.id, _Awaited(asked))
+        if awaited.asked != asked:
+            raise CommandIdReused(f"command id {envelope.id} is in use for something else")
         arrival: Arrival = asyncio.get_running_loop().create_future()
-        self._awaited[command_id].add(arrival)
+        awaited.arrivals.add(arrival)
         try:
             yield arrival
         finally:
-            self._forget(command_id, arrival)
+            self._forget(envelope.id, arrival)
 
-    async def wait(self, command_id: str, arrival: Arrival, seconds: float) -> Outcome | None:
-        """Return the outcome, or None if there is none after `seconds`."""
-        looking = asyncio.create_task(self._look_up(command_id))
+    async def wait(self, envelope: CommandEnvelope, arrival: Arrival, seconds: float) -> Outcome | None:
+        """Return the outcome, or None if there is none after `seconds`, or once `stop_waiting` was called.
+
+        Raises CommandIdReused where the inbox has another command under this id.
+        """
+        looking = asyncio.create_task(self._look_up(envelope))
+        ways: tuple[asyncio.Future[Any], ...] = (arrival, looking, self._closing)
         try:
-            done, _ = await asyncio.wait((arrival, looking), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(ways, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             looking.cancel()
         return done.pop().result() if done else None
+
+    def stop_waiting(self) -> None:
+        """Let everybody go who waits for an outcome, now and from now on."""
+        if not self._closing.done():
+            self._closing.set_result(None)
 
     async def run(self) -> None:
         """Listen until cancelled, over every loss of the connection."""
@@ -92,16 +124,16 @@ class OutcomeListener:
         """Hand the outcomes in one message to those who wait for them."""
         try:
             for written in from_json(published):
-                for arrival in self._awaited.get(written["commandId"], ()):
-                    _resolve(arrival, Outcome.model_validate(written))
+                if awaited := self._awaited.get(written["commandId"]):
+                    awaited.resolve(Outcome.model_validate(written))
         except (ValidationError, ValueError, TypeError, LookupError) as error:
             log.error("outcomes_not_understood", error=repr(error))
 
-    async def _look_up(self, command_id: str) -> Outcome:
+    async def _look_up(self, envelope: CommandEnvelope) -> Outcome:
         for pause in chain(LOOK_UP_SECONDS, repeat(LOOK_UP_SECONDS[-1])):
             await asyncio.sleep(pause)
             try:
-                outcome = await self._read_inbox(command_id)
+                outcome = await self._read_inbox(envelope)
             except SQLAlchemyError as error:
                 log.warning("inbox_not_read", error=repr(error))
                 continue
@@ -110,9 +142,9 @@ class OutcomeListener:
         raise AssertionError("the pauses never end")
 
     def _forget(self, command_id: str, arrival: Arrival) -> None:
-        waiting = self._awaited[command_id]
-        waiting.discard(arrival)
-        if not waiting:
+        awaited = self._awaited[command_id]
+        awaited.arrivals.discard(arrival)
+        if not awaited.arrivals:
             del self._awaited[command_id]
 
 
@@ -125,8 +157,3 @@ async def _next_message(subscription: PubSub) -> dict[str, Any]:
     if message is None:
         raise TimeoutError("Redis does not answer")
     return message
-
-
-def _resolve(arrival: Arrival, outcome: Outcome) -> None:
-    if not arrival.done():
-        arrival.set_result(outcome)

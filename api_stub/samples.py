@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from models import names
 from models.commands import CreateJobGroup
 from models.job_group import decide, evolve
 from models.resources import JobGroupResource
@@ -38,8 +39,23 @@ FILTER = '{"priority": {"$in": ["high", "urgent"]}, "metadata.site": "Lyon"}'
 COMMAND_ID = "0186071a-5d40-7000-8000-000000000001"
 
 
-def group_resource() -> dict[str, Any]:
-    """Return GROUP as it is once created, by the service's own rules."""
+def answers() -> dict[str, Any]:
+    """Return the examples of patches and answers, by their names in the documentation."""
+    group = _created_group()
+    pending = {"commandId": COMMAND_ID, "status": "pending", "type": names.JOB_GROUP_CREATE}
+    outcome = {**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}
+    return {
+        "patch": PATCH,
+        "group": {"success": True, "data": group},
+        "groups": {"success": True, "data": [group], "total": 1},
+        "deleted": {"success": True, "message": "OCR invoice job group deleted successfully"},
+        "pending": {"success": True, "data": pending},
+        "outcome": {"success": True, "data": outcome},
+    }
+
+
+def _created_group() -> dict[str, Any]:
+    """GROUP as it is once created, by the service's own rules."""
     created_at = datetime(2023, 1, 31, 9, 30, tzinfo=UTC)
     command = CreateJobGroup.model_validate({"id": UUID(COMMAND_ID), **GROUP})
     (created,) = decide(None, command)

@@ -42,10 +42,10 @@ class CommandSender:
         Raises Problem where the command was rejected, or the broker did not take it.
         """
         envelope = self._envelope(type_, data)
-        with self.backends.outcomes.expecting(envelope.id) as arrival:
+        with self.backends.outcomes.expecting(envelope) as arrival:
             await self._publish(envelope)
             seconds = self.preference.wait(self.backends.settings.outcome_wait_seconds)
-            outcome = await self.backends.outcomes.wait(envelope.id, arrival, seconds)
+            outcome = await self.backends.outcomes.wait(envelope, arrival, seconds)
         if outcome is not None and outcome.error is not None:
             raise Problem.of_rejection(outcome.error)
         response = await (self._accept(envelope) if outcome is None else respond(outcome))

@@ -7,6 +7,7 @@ adds no wait, a busy one fills its messages.
 import queue
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -63,7 +64,8 @@ class CommandProducer:
 
     def close(self) -> None:
         """Hand over what is waiting and end, within a bounded time."""
-        self._waiting.put(None, timeout=CLOSE_TIMEOUT_SECONDS)
+        with suppress(queue.Full):  # the broker is away: what waits has no future but its own timeouts
+            self._waiting.put(None, timeout=CLOSE_TIMEOUT_SECONDS)
         self._thread.join(CLOSE_TIMEOUT_SECONDS)
         self._celery.close()
 

@@ -1,5 +1,7 @@
 """The contracts of the commands: what a sender may ask, and the envelope it comes in."""
 
+import hashlib
+import json
 from typing import Annotated, Any, ClassVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -75,6 +77,16 @@ class CommandEnvelope(Contract):
     correlation_id: ShortId | None = None
     traceparent: ShortId | None = None
     reply_to: OutcomeChannel | None = None
+
+
+def canonical(envelope: CommandEnvelope) -> bytes:
+    """Return what the command asks, spelled the same whatever the order of its keys."""
+    return json.dumps([envelope.type, envelope.data], sort_keys=True, separators=(",", ":")).encode()
+
+
+def fingerprint(envelope: CommandEnvelope) -> bytes:
+    """Return what tells this command from another that uses the same id: the SHA-256 of its canonical form."""
+    return hashlib.sha256(canonical(envelope)).digest()
 
 
 def parse_command(envelope: CommandEnvelope) -> Command:

@@ -86,5 +86,15 @@ class PayloadTooLarge(Refusal):
 
 def field_error(found: Any, *prefix: str) -> FieldError:
     """Return one of pydantic's error details (``ValidationError.errors()``) as a field error."""
-    path = [*prefix, *(str(part) for part in found["loc"])]
+    path = [*prefix, *(str(part) for part in _steps(found["loc"]))]
     return FieldError.model_construct(field=".".join(path), message=found["msg"].removeprefix("Value error, "))
+
+
+def _steps(location: Sequence[str | int]) -> list[str | int]:
+    """Leave out the kind of channel that pydantic puts behind a channel's index: the data has no such step."""
+    before = (None, *location)
+    return [
+        part
+        for part, previous in zip(location, before, strict=False)
+        if not (isinstance(previous, int) and part in ("webhook", "email"))
+    ]

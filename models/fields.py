@@ -23,12 +23,18 @@ REVEAL_SECRETS = {"reveal_secrets": True}
 
 
 Storable = AfterValidator(storable_text)
-NOT_BLANK = r"\S"
 
-Name = Annotated[str, StringConstraints(max_length=200, pattern=NOT_BLANK), Storable]
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), Storable, AfterValidator(_not_blank)]
 ShortText = Annotated[str, StringConstraints(max_length=200), Storable]
 LongText = Annotated[str, StringConstraints(max_length=10_000), Storable]
-Tag = Annotated[str, StringConstraints(max_length=100, pattern=NOT_BLANK), Storable]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=100), Storable, AfterValidator(_not_blank)]
 Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$")]
 """A language tag (RFC 5646)."""
 Email = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"), Storable]
@@ -85,6 +91,11 @@ class ProcessingSettings(OpenRequest):
     extract_line_items: StrictBool = False
 
 
+def _storable_secret(secret: SecretStr) -> SecretStr:
+    storable_text(secret.get_secret_value())
+    return secret
+
+
 class _Channel(OpenRequest):
     events: Annotated[list[ShortText], Field(max_length=50)] = Field([], description="event names; empty: all")
     enabled: StrictBool = True
@@ -95,7 +106,7 @@ class WebhookChannel(_Channel):
 
     type: Literal["webhook"]
     url: WebAddress
-    secret: SecretStr | None = None
+    secret: Annotated[SecretStr, Field(max_length=200), AfterValidator(_storable_secret)] | None = None
 
     @model_serializer(mode="wrap")
     def _withhold_the_secret(self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:

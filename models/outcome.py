@@ -1,11 +1,12 @@
 """What became of a command."""
 
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from models.commands import CommandEnvelope
+from models.commands import CommandEnvelope, fingerprint
 from models.contract import Contract
-from models.errors import ErrorCode, FieldError, Refusal
+from models.errors import CommandIdReused, ErrorCode, FieldError, Refusal
 
 
 class OutcomeError(Contract):
@@ -29,6 +30,20 @@ class Outcome(Contract):
     group_id: UUID | None
     version: int | None = None
     error: OutcomeError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandledCommand:
+    """A command that has its outcome, and the fingerprint of what it asked."""
+
+    fingerprint: bytes
+    outcome: Outcome
+
+    def outcome_for(self, envelope: CommandEnvelope) -> Outcome:
+        """Return the outcome, if `envelope` is that command; raises CommandIdReused if it is another of the same id."""
+        if fingerprint(envelope) != self.fingerprint:
+            raise CommandIdReused(f"command id {envelope.id} was used before, for something else")
+        return self.outcome
 
 
 def succeeded(envelope: CommandEnvelope, group_id: UUID, version: int) -> Outcome:

@@ -1,17 +1,15 @@
 """The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from models import names
-from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, group_id_of, parse_command
+from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical, group_id_of, parse_command
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.errors import CommandIdReused, FieldError, PayloadTooLarge, Refusal, ValidationFailed
 from models.events import CommandRejected
@@ -24,12 +22,12 @@ from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
 log = structlog.get_logger()
 
 
-def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome | None]:
     """Carry out commands in their order, in one transaction, and return their outcomes in the same order.
 
     Each takes effect once: a command id that has an outcome gets that outcome again. Where the transaction fails, it is
     split until the guilty command stands alone; the others go through. What the database refuses is rejected; what
-    fails for a fault of ours becomes a dead letter and has no outcome.
+    fails for a fault of ours becomes a dead letter and has None for its outcome.
 
     Raises DatabaseUnavailable or ConcurrentWrite where nothing was done and the same call may succeed later.
     """
@@ -43,7 +41,7 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
     except Exception as error:  # noqa: BLE001 - one faulty command must not take the others along
         if len(envelopes) == 1:
             _bury(engine, envelopes[0], error)
-            return []
+            return [None]
     middle = len(envelopes) // 2
     return handle(engine, envelopes[:middle]) + handle(engine, envelopes[middle:])
 
@@ -55,37 +53,35 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
     stop=stop_after_attempt(10),
     reraise=True,
 )
-def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome | None]:
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
         work.load_handled(envelope.id for envelope in envelopes)
         fresh = (group_id_of(envelope) for envelope in envelopes if envelope.id not in work.handled)
         work.lock_groups(group_id for group_id in fresh if group_id)
-        outcomes = [_outcome(work, envelope) for envelope in envelopes]
+        outcomes: list[Outcome | None] = [_outcome(work, envelope) for envelope in envelopes]
         work.save()
     return outcomes
 
 
 def _outcome(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
-    asked = canonical(envelope)
-    fingerprint = hashlib.sha256(asked).digest()
-    before = work.handled.get(envelope.id)
-    if before and before.fingerprint == fingerprint:
-        return before.outcome
     try:
-        if before:
-            raise CommandIdReused(f"command id {envelope.id} was used before, with another body")
-        if len(asked) > MAX_COMMAND_BYTES:
-            raise PayloadTooLarge(f"the command is {len(asked)} bytes, more than {MAX_COMMAND_BYTES}")
+        if before := work.handled.get(envelope.id):
+            return before.outcome_for(envelope)
         outcome = _carry_out(work, envelope)
+    except CommandIdReused as refusal:
+        # The inbox row of this id belongs to the other command.
+        return _refuse(work, envelope, refusal)
     except Refusal as refusal:
         outcome = _refuse(work, envelope, refusal)
-    if not before:
-        work.record(envelope, fingerprint, outcome)
+    work.record(envelope, outcome)
     return outcome
 
 
 def _carry_out(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
+    size = len(canonical(envelope))
+    if size > MAX_COMMAND_BYTES:
+        raise PayloadTooLarge(f"the command is {size} bytes, more than {MAX_COMMAND_BYTES}")
     command = parse_command(envelope)
     for event in decide(work.groups.get(command.id), command):
         work.happen(event, envelope)
@@ -104,13 +100,19 @@ def _refuse(work: UnitOfWork, envelope: CommandEnvelope, refusal: Refusal) -> Ou
 def _reject(engine: Engine, envelope: CommandEnvelope, error: DataError | IntegrityError) -> Outcome:
     """What the contracts let through and the database does not is still an answer to its sender."""
     log.error("database_refused_command", command_id=envelope.id, type=envelope.type, exc_info=error)
-    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {error.orig}")])
+    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {_told_by(error)}")])
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
         outcome = _refuse(work, envelope, refusal)
-        work.record(envelope, hashlib.sha256(canonical(envelope)).digest(), outcome)
+        work.record(envelope, outcome)
         work.save()
     return outcome
+
+
+def _told_by(error: DBAPIError) -> str:
+    """The database's sentence alone: what comes with it can quote the row, and secrets with the row."""
+    primary: str | None = getattr(getattr(error.orig, "diag", None), "message_primary", None)
+    return primary or type(error.orig).__name__
 
 
 def _bury(engine: Engine, envelope: CommandEnvelope, error: Exception) -> None:
@@ -126,8 +128,3 @@ def _bury(engine: Engine, envelope: CommandEnvelope, error: Exception) -> None:
     )
     with engine.begin() as connection:
         bury(connection, [letter])
-
-
-def canonical(envelope: CommandEnvelope) -> bytes:
-    """Return what the command asks, spelled the same whatever the order of its keys."""
-    return json.dumps([envelope.type, envelope.data], sort_keys=True, separators=(",", ":")).encode()

@@ -39,13 +39,14 @@ def receive_one(request: Any, type: str, args: Sequence[Any], data: dict[str, An
     """
     headers = request.headers or {}
     extras = {name: headers[name] for name in ("actor", "correlationId", "traceparent", "replyTo") if headers.get(name)}
-    outcomes = receive([{"id": request.id, "type": type, "data": {**data, "args": args} if args else data, **extras}])
-    if not outcomes:
+    item = {"id": request.id, "type": type, "data": {**data, "args": args} if args else data, **extras}
+    outcome = next(iter(receive([item])), None)
+    if outcome is None:
         raise CommandDied(request.id)
-    return outcomes[0].model_dump(mode="json", exclude_none=True)
+    return outcome.model_dump(mode="json", exclude_none=True)
 
 
-def receive(items: Any) -> list[Outcome]:
+def receive(items: Any) -> list[Outcome | None]:
     """Carry out the commands of one message in their order and tell the callers that wait for them.
 
     An item that is no command envelope becomes a dead letter; the others go on. Raises Reject, which puts the message
@@ -86,7 +87,7 @@ def _requeue(state: RetryCallState) -> None:
     stop=stop_after_delay(DATABASE_WAIT_SECONDS),
     retry_error_callback=_requeue,
 )
-def _carry_out(envelopes: list[CommandEnvelope], letters: list[DeadLetter]) -> list[Outcome]:
+def _carry_out(envelopes: list[CommandEnvelope], letters: list[DeadLetter]) -> list[Outcome | None]:
     outcomes = handle(engine(), envelopes) if envelopes else []
     if letters:
         with engine().begin() as connection:

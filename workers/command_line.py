@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from settings import MissingSetting, Settings
+from settings import MissingSetting, Settings, explain
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -109,7 +109,7 @@ def main() -> None:
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise
-        _refuse(_explain(error))
+        _refuse(explain(error))
 
 
 def _run_process(name: str) -> None:
@@ -129,12 +129,6 @@ def _announce(service: Supervisor) -> None:
     console.print(f"  API key   {escape(service.api_key)}", soft_wrap=True)
     console.print(f"  In a shell  set -a; . {escape(str(environment))}; set +a", soft_wrap=True)
     console.print("[dim]Ctrl-C stops everything; the data stays.[/]")
-
-
-def _explain(error: ValidationError) -> str:
-    # Without the value: it may hold a password.
-    problems = [f"JOBGROUPS_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
-    return "; ".join(problems)
 
 
 def _refuse(problem: str) -> NoReturn:

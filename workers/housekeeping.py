@@ -4,11 +4,11 @@ from threading import Event
 
 import structlog
 
+from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.retention import forget_commands
 from settings import Settings
 from workers.lifetime import run_until_stopped
-from workers.logs import configure_logging
 
 INTERVAL_SECONDS = 60.0
 

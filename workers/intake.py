@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from client.broker import connect, is_redis
 from client.producer import BrokerUnavailable, CommandProducer
+from logs import configure_logging
 from models import names
 from models.command_document import UnreadableDocument, read_document
 from models.dead_letter import DeadLetter, DeadLetterReason
@@ -23,9 +24,8 @@ from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
 from workers.lifetime import run_until_stopped
-from workers.logs import configure_logging
 
-CONFIRM_SECONDS = 30
+CONFIRM_SECONDS = 15
 
 
 def run(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from client.broker import CONNECT_TIMEOUT_SECONDS, SOCKET_TIMEOUT_SECONDS
 from models import names
 from workers.intake_source import BATCH_COUNT, WAIT_SECONDS, Received
 
-ABANDONED_AFTER_SECONDS = 60
+ABANDONED_AFTER_SECONDS = 30
 """When an entry that another intake read and never acknowledged is taken over: that process is dead by then."""
 
 FIELD = b"command"

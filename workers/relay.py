@@ -11,11 +11,11 @@ from redis import RedisError
 from sqlalchemy import Connection
 
 from client.broker import connect
+from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, stamp, unpublished, wait_for_events
 from settings import Settings
 from workers.lifetime import run_until_stopped
-from workers.logs import configure_logging
 from workers.publisher import EventPublisher
 
 BATCH_COUNT = 500

@@ -2,9 +2,9 @@
 
 from celery.apps.worker import Worker
 
+from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
-from workers.logs import configure_logging
 
 
 def run(settings: Settings) -> int:

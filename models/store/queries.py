@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.contract import storable_text
 from models.job_group import JobGroup
-from models.outcome import Outcome
+from models.outcome import HandledCommand, Outcome
 from models.resources import JobResource
 from models.store.filters import parse_filter
 from models.store.rows import group_of
@@ -70,14 +70,15 @@ async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listin
     return [JobResource.model_construct(**row) for row in rows], total
 
 
-async def get_outcome(connection: AsyncConnection, command_id: str) -> Outcome | None:
-    """Return the outcome of the command, or None if it has none yet."""
+async def get_handled(connection: AsyncConnection, command_id: str) -> HandledCommand | None:
+    """Return the command that has its outcome under this id, or None if there is none yet."""
     try:
         storable_text(command_id)
     except ValueError:  # no command was ever stored under such an id, and the driver would not take it
         return None
-    outcome = await connection.scalar(select(commands.c.outcome).where(commands.c.id == command_id))
-    return None if outcome is None else Outcome.model_validate(outcome)
+    query = select(commands.c.fingerprint, commands.c.outcome).where(commands.c.id == command_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else HandledCommand(row.fingerprint, Outcome.model_validate(row.outcome))
 
 
 def _filtered(filter_: str | None) -> ColumnElement[bool]:

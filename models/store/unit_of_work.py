@@ -12,10 +12,10 @@ from sqlalchemy import ARRAY, Connection, any_, literal, select
 from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
-from models.commands import CommandEnvelope, derived_group_id
+from models.commands import CommandEnvelope, derived_group_id, fingerprint
 from models.events import DomainEvent, JobGroupEvent
 from models.job_group import JobGroup, evolve
-from models.outcome import Outcome
+from models.outcome import HandledCommand, Outcome
 from models.store.bulk import Row, insert_rows, update_rows
 from models.store.outbox import announce
 from models.store.rows import group_of, row_of
@@ -24,14 +24,6 @@ from models.store.tables import commands, events, job_groups
 
 class ConcurrentWrite(Exception):  # noqa: N818 - a race, not a fault
     """Another transaction made the same group, or handled the same command, since this one looked. Try it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class HandledCommand:
-    """A command that has its outcome; `fingerprint` identifies what it asked."""
-
-    fingerprint: bytes
-    outcome: Outcome
 
 
 @dataclass(slots=True)
@@ -51,8 +43,8 @@ class UnitOfWork:
         """Read which of `command_ids` have an outcome already."""
         wanted = _one_of(commands.c.id, command_ids)
         query = select(commands.c.id, commands.c.fingerprint, commands.c.outcome).where(wanted)
-        for id_, fingerprint, outcome in self.connection.execute(query):
-            self.handled[id_] = HandledCommand(fingerprint, Outcome.model_validate(outcome))
+        for id_, asked, outcome in self.connection.execute(query):
+            self.handled[id_] = HandledCommand(asked, Outcome.model_validate(outcome))
 
     def lock_groups(self, group_ids: Iterable[UUID]) -> None:
         """Load the groups of `group_ids` that exist and lock them until the transaction ends.
@@ -90,13 +82,13 @@ class UnitOfWork:
             }
         )
 
-    def record(self, envelope: CommandEnvelope, fingerprint: bytes, outcome: Outcome) -> None:
+    def record(self, envelope: CommandEnvelope, outcome: Outcome) -> None:
         """Take the outcome of `envelope` into the inbox."""
-        self.handled[envelope.id] = HandledCommand(fingerprint, outcome)
+        handled = self.handled[envelope.id] = HandledCommand(fingerprint(envelope), outcome)
         self._command_rows.append(
             {
                 "id": envelope.id,
-                "fingerprint": rf"\x{fingerprint.hex()}",
+                "fingerprint": rf"\x{handled.fingerprint.hex()}",
                 "group_id": outcome.group_id,
                 "outcome": outcome.model_dump(mode="json", exclude_none=True),
                 "handled_at": self.now,

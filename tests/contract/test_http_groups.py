@@ -30,6 +30,13 @@ def test_the_sample_request_creates_a_group(api: httpx.Client) -> None:
     assert api.get(response.headers["location"]).json() == response.json()
 
 
+def test_a_group_is_created_by_way_of_either_broker(either_service: Service) -> None:
+    with client_of(either_service.url, either_service.api_key) as client:
+        group = new_group(client)
+        assert client.patch(address(group), json={"name": "renamed"}).json()["data"]["name"] == "renamed"
+        assert client.get("/readyz").status_code == 200
+
+
 def test_what_was_sent_is_given_back_with_the_defaults_in_effect(api: httpx.Client) -> None:
     group = new_group(api, processingSettings={"maxAttempts": 7, "engine": {"dpi": 300}})
     assert group["priority"] == "medium"

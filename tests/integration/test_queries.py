@@ -16,9 +16,9 @@ from models.commands import CommandEnvelope
 from models.errors import ValidationFailed
 from models.fields import Priority
 from models.job_group import JobGroup
-from models.outcome import succeeded
+from models.outcome import HandledCommand, succeeded
 from models.store.engine import make_async_engine
-from models.store.queries import Listing, get_group, get_outcome, list_groups, list_jobs
+from models.store.queries import Listing, get_group, get_handled, list_groups, list_jobs
 from models.store.sorting import GROUP_SORTS, JOB_SORTS
 from models.store.tables import commands, jobs
 from tests.integration.filter_reference import shown_of
@@ -238,11 +238,11 @@ def test_jobs_have_orders_of_their_own(database_url: str) -> None:
 
 def test_an_outcome_is_read_by_its_command(database_url: str) -> None:
     outcome = succeeded(CommandEnvelope(id="c-1", type="job_group.create", data={}), UUID(int=1), version=1)
-    row = {"id": "c-1", "fingerprint": b"", "outcome": outcome.model_dump(mode="json", exclude_none=True)}
+    row = {"id": "c-1", "fingerprint": b"asked", "outcome": outcome.model_dump(mode="json", exclude_none=True)}
     execute(database_url, insert(commands).values(**row, handled_at=START))
-    assert read(database_url, lambda connection: get_outcome(connection, "c-1")) == outcome
+    assert read(database_url, lambda connection: get_handled(connection, "c-1")) == HandledCommand(b"asked", outcome)
 
 
 @pytest.mark.parametrize("command_id", ["c-2", "", "\0", "\ud800", "'"])
 def test_an_unknown_command_has_no_outcome(database_url: str, command_id: str) -> None:
-    assert read(database_url, lambda connection: get_outcome(connection, command_id)) is None
+    assert read(database_url, lambda connection: get_handled(connection, command_id)) is None
