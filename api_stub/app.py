@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
 from pydantic.alias_generators import to_camel
 
 from api_stub import command_routes, error_answers, group_routes, health_routes, openapi
@@ -48,10 +49,15 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: to_camel(route.name),
     )
+    # `/docs` from files of ours: FastAPI's own page loads its script from a public network, which many of these
+    # servers cannot reach and some must not trust.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     app.state.api_keys = ApiKeys(settings.api_keys)
     app.add_middleware(EchoRequestId)
     error_answers.install(app)

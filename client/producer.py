@@ -4,6 +4,7 @@ While one message is on its way to the broker the next batch gathers, and goes w
 adds no wait, a busy one fills its messages.
 """
 
+import json
 import queue
 import threading
 from concurrent.futures import Future
@@ -11,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import orjson
 from celery import Celery
 
 from client.broker import celery_settings
@@ -53,9 +53,12 @@ class CommandProducer:
         """Return a future that is done when the broker has confirmed the command.
 
         It fails with BrokerUnavailable. Cancel it to withdraw a command that is still waiting for its turn.
+
+        Raises ValueError for data that no JSON message can carry, such as some nested hundreds of levels deep.
         """
         command = envelope.model_dump(mode="json", exclude_none=True)
-        waiting = _Waiting(command, len(orjson.dumps(command)))
+        # As kombu will write it: spaces and \\u escapes make that up to three times as long as the shortest spelling.
+        waiting = _Waiting(command, len(json.dumps(command)))
         try:
             self._waiting.put_nowait(waiting)
         except queue.Full:
@@ -94,7 +97,7 @@ class CommandProducer:
             if following is None:
                 self._waiting.put(None)
                 break
-            room -= following.size_bytes + 1
+            room -= following.size_bytes + len(", ")
             if room < 0:
                 self._held_back = following
                 break

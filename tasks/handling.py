@@ -1,5 +1,6 @@
 """The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -121,7 +122,7 @@ def _bury(engine: Engine, envelope: CommandEnvelope, error: Exception) -> None:
         reason=DeadLetterReason.HANDLING_FAILED,
         detail=repr(error),
         source=names.COMMAND_QUEUE,
-        body=envelope.model_dump_json(exclude_none=True).encode(),
+        body=json.dumps(envelope.model_dump(exclude_none=True)).encode(),
         command_id=envelope.id,
         command_type=envelope.type,
         group_id=group_id_of(envelope),

@@ -68,7 +68,7 @@ def _send(messages: Sequence[Received], producer: CommandProducer) -> list[DeadL
             continue
         try:
             confirmations.append(producer.send(read_document(message.body)))
-        except UnreadableDocument as error:
+        except (UnreadableDocument, ValueError) as error:
             letters.append(DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body))
     for confirmation in confirmations:
         confirmation.result(CONFIRM_SECONDS)

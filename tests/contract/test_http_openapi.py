@@ -1,5 +1,6 @@
 """The documentation describes what the service does."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -176,7 +177,12 @@ def test_problems_are_documented_as_such(document: dict[str, Any], method: str, 
             assert KINDS[code][0] == int(status) == example["value"]["status"]
 
 
-def test_the_page_shows_it(api: httpx.Client) -> None:
-    response = api.get("/docs")
-    assert response.headers["content-type"].startswith("text/html")
-    assert "/openapi.json" in response.text
+def test_the_page_shows_it_and_needs_no_other_server(api: httpx.Client) -> None:
+    page = api.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "/openapi.json" in page.text
+    addresses = re.findall(r"https?://[^\"' ]+", page.text)
+    assert addresses
+    for address in addresses:
+        assert address.startswith(str(api.base_url))
+        assert api.get(address).is_success
