@@ -2,15 +2,29 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import AfterValidator, StringConstraints, ValidationError
 
 from models import names
-from models.contract import Contract, JsonObject, Request, storable_text
+from models.command import Command
+from models.contract import Contract, storable_text
 from models.errors import FieldError, ValidationFailed
-from models.fields import JobGroupFields
+from models.group_commands import (
+    CancelJobGroup,
+    CreateJobGroup,
+    DeleteJobGroup,
+    PatchJobGroup,
+    PauseJobGroup,
+    ResumeJobGroup,
+    RetryJobGroup,
+    SealJobGroup,
+    StartJobGroup,
+    UpdateJobGroup,
+    WakeJobGroup,
+)
+from models.job_commands import AddJobs, ReportJobs, ReviewJob
 
 MAX_COMMAND_BYTES = 256 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -21,49 +35,23 @@ ShortId = Annotated[str, StringConstraints(max_length=200), AfterValidator(stora
 OutcomeChannel = Annotated[str, StringConstraints(max_length=200, pattern=f"^{names.OUTCOME_CHANNEL_PREFIX}[\\w.-]+$")]
 
 
-class Command(Request):
-    """The data of one command on the group `id`. Each subclass names its `type`, also the name of its Celery task."""
-
-    type: ClassVar[str]
-    id: UUID
-
-
-class CreateJobGroup(JobGroupFields, Command):
-    """Make a new group. A sender may leave `id` out: the group then takes one that follows from the command's."""
-
-    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("id"))
-
-    type = names.JOB_GROUP_CREATE
-
-
-class ExistingGroupCommand(Command):
-    """A command on a group that must exist, and, with `expectedVersion`, must not have changed since it was read."""
-
-    expected_version: Annotated[StrictInt, Field(ge=1)] | None = None
-
-
-class UpdateJobGroup(JobGroupFields, ExistingGroupCommand):
-    """Replace every writable field; an absent one goes back to its default."""
-
-    type = names.JOB_GROUP_UPDATE
-
-
-class PatchJobGroup(ExistingGroupCommand):
-    """Change the fields named in `patch`, a JSON merge patch (RFC 7396): null puts a field back to its default."""
-
-    type = names.JOB_GROUP_PATCH
-    patch: JsonObject
-
-
-class DeleteJobGroup(ExistingGroupCommand):
-    """Remove a group for good; its id is never used again."""
-
-    type = names.JOB_GROUP_DELETE
-
-
-COMMANDS: dict[str, type[Command]] = {
-    command.type: command for command in (CreateJobGroup, UpdateJobGroup, PatchJobGroup, DeleteJobGroup)
-}
+_ALL: tuple[type[Command], ...] = (
+    CreateJobGroup,
+    UpdateJobGroup,
+    PatchJobGroup,
+    DeleteJobGroup,
+    StartJobGroup,
+    PauseJobGroup,
+    ResumeJobGroup,
+    CancelJobGroup,
+    RetryJobGroup,
+    SealJobGroup,
+    WakeJobGroup,
+    AddJobs,
+    ReportJobs,
+    ReviewJob,
+)
+COMMANDS: dict[str, type[Command]] = {command.type: command for command in _ALL}
 
 
 class CommandEnvelope(Contract):
@@ -96,22 +84,39 @@ def parse_command(envelope: CommandEnvelope) -> Command:
         known = ", ".join(COMMANDS)
         raise ValidationFailed([FieldError(field="type", message=f"unknown command; known are {known}")])
     try:
-        return contract.model_validate(_with_group_id(envelope))
+        return contract.model_validate(_with_ids(envelope))
     except ValidationError as error:
         raise ValidationFailed.of(error) from None
 
 
 def group_id_of(envelope: CommandEnvelope) -> UUID | None:
     """Return the id of the group that `envelope` is about, or None where its data names none that can be read."""
-    return _as_uuid(_with_group_id(envelope).get("id"))
+    data = _with_ids(envelope)
+    match envelope.type, data:
+        case names.JOB_REPORT, {"reports": [{"groupId": named}, *_]}:
+            return _as_uuid(named)
+        case ((names.JOB_ADD | names.JOB_REVIEW), {"groupId": named}):
+            return _as_uuid(named)
+        case _:
+            return _as_uuid(data.get("id"))
 
 
-def _with_group_id(envelope: CommandEnvelope) -> dict[str, Any]:
-    """A new group without an id takes its command's, so that a redelivered command makes the same group."""
+def _with_ids(envelope: CommandEnvelope) -> dict[str, Any]:
+    """What is new takes an id that follows from its command's, so that a redelivered command makes the same again."""
     data = envelope.data
-    if envelope.type != names.JOB_GROUP_CREATE or data.get("id") is not None:
-        return data
-    return {**data, "id": derived_group_id(envelope.id)}
+    match envelope.type, data:
+        case names.JOB_GROUP_CREATE, _ if data.get("id") is None:
+            return {**data, "id": derived_group_id(envelope.id)}
+        case names.JOB_ADD, {"jobs": list(jobs)}:
+            return {**data, "jobs": [_with_job_id(job, envelope.id, number) for number, job in enumerate(jobs)]}
+        case _:
+            return data
+
+
+def _with_job_id(job: Any, command_id: str, number: int) -> Any:
+    if not isinstance(job, dict) or job.get("id") is not None:
+        return job
+    return {**job, "id": uuid5(NAMESPACE_URL, f"{names.EVENT_SOURCE}/commands/{command_id}/jobs/{number}")}
 
 
 def derived_group_id(command_id: str) -> UUID:

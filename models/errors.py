@@ -72,6 +72,12 @@ class VersionConflict(Refusal):
     code = ErrorCode.VERSION_CONFLICT
 
 
+class IllegalTransition(Refusal):
+    """The group or job is not in a status in which the command has a meaning."""
+
+    code = ErrorCode.ILLEGAL_TRANSITION
+
+
 class CommandIdReused(Refusal):
     """The command id was used before, for something else."""
 

@@ -1,27 +1,34 @@
 """The domain events: what happened, and the CloudEvents envelope it is published in."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from models import names
-from models.contract import Contract
+from models.counts import CountsResource
+from models.event import DomainEvent, GroupEvent
 from models.fields import JobGroupFields
+from models.job_commands import NewJob
+from models.job_events import (
+    JobCancelled,
+    JobDispatched,
+    JobExpired,
+    JobFailed,
+    JobNeedsReview,
+    JobRejected,
+    JobRetryScheduled,
+    JobSkipped,
+    JobSucceeded,
+)
 from models.lifecycle import Status
 from models.outcome import OutcomeError
 
 
-class DomainEvent(Contract):
-    """Something that happened. `name` is the routing key; the fields are the `data` that subscribers receive."""
+class JobGroupEvent(GroupEvent):
+    """A change of one group; `status` is the group's after it."""
 
-    name: ClassVar[str]
-
-
-class JobGroupEvent(DomainEvent):
-    """A change of one group; `version` and `status` are the group's after it."""
-
-    group_id: UUID
-    version: int
     status: Status
 
 
@@ -46,6 +53,87 @@ class JobGroupDeleted(JobGroupEvent):
     name = names.JOB_GROUP_DELETED
 
 
+class JobGroupStarted(JobGroupEvent):
+    """A draft began to dispatch its jobs."""
+
+    name = names.JOB_GROUP_STARTED
+
+
+class JobGroupPaused(JobGroupEvent):
+    """Nothing more is dispatched until the group is resumed."""
+
+    name = names.JOB_GROUP_PAUSED
+
+
+class JobGroupResumed(JobGroupEvent):
+    """Dispatching goes on."""
+
+    name = names.JOB_GROUP_RESUMED
+
+
+class JobGroupSealed(JobGroupEvent):
+    """No more jobs will be added."""
+
+    name = names.JOB_GROUP_SEALED
+
+
+class JobGroupJobsAdded(JobGroupEvent):
+    """Documents were added, as queued jobs numbered from `firstNumber`."""
+
+    name = names.JOB_GROUP_JOBS_ADDED
+    first_number: int
+    job_ids: list[UUID]
+    jobs: list[NewJob] = Field(exclude=True)
+
+
+class JobGroupCancelling(JobGroupEvent):
+    """The group was given up, by its owners or by its `maxFailures`; jobs may still be under way."""
+
+    name = names.JOB_GROUP_CANCELLING
+    reason: str
+
+
+class JobGroupEnded(JobGroupEvent):
+    """The group ended in this generation; the counts say how its jobs did."""
+
+    generation: int
+    counts: CountsResource
+
+
+class JobGroupCancelled(JobGroupEnded):
+    """The given-up group has no job under way any more."""
+
+    name = names.JOB_GROUP_CANCELLED
+
+
+class JobGroupExpired(JobGroupEnded):
+    """The group ran out of time."""
+
+    name = names.JOB_GROUP_EXPIRED
+
+
+class JobGroupCompleted(JobGroupEnded):
+    """Every job is through; `outcome` says how: completed, completed_with_errors or failed."""
+
+    name = names.JOB_GROUP_COMPLETED
+    outcome: Status
+
+
+class JobGroupAwaitingReview(JobGroupEvent):
+    """Every job is through but those that a person must look at."""
+
+    name = names.JOB_GROUP_AWAITING_REVIEW
+    needs_review: int
+
+
+class JobGroupReopened(JobGroupEvent):
+    """An ended group has work again, in its next generation."""
+
+    name = names.JOB_GROUP_REOPENED
+    generation: int
+    sealed: bool
+
+
 class CommandRejected(DomainEvent):
     """A command was refused and changed nothing."""
 
@@ -56,9 +144,33 @@ class CommandRejected(DomainEvent):
     error: OutcomeError
 
 
-EVENTS: dict[str, type[DomainEvent]] = {
-    event.name: event for event in (JobGroupCreated, JobGroupUpdated, JobGroupDeleted, CommandRejected)
-}
+_ALL: tuple[type[DomainEvent], ...] = (
+    JobGroupCreated,
+    JobGroupUpdated,
+    JobGroupDeleted,
+    JobGroupStarted,
+    JobGroupPaused,
+    JobGroupResumed,
+    JobGroupSealed,
+    JobGroupJobsAdded,
+    JobGroupAwaitingReview,
+    JobGroupCompleted,
+    JobGroupCancelling,
+    JobGroupCancelled,
+    JobGroupExpired,
+    JobGroupReopened,
+    JobDispatched,
+    JobSucceeded,
+    JobNeedsReview,
+    JobFailed,
+    JobRetryScheduled,
+    JobCancelled,
+    JobExpired,
+    JobSkipped,
+    JobRejected,
+    CommandRejected,
+)
+EVENTS: dict[str, type[DomainEvent]] = {event.name: event for event in _ALL}
 
 
 def cloud_event(

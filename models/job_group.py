@@ -1,26 +1,28 @@
-"""The job group: an aggregate that decides what a command does and evolves with what happened. Pure."""
+"""The job group: its state, and how it evolves with what happens to it and to its jobs. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
-from pydantic import ValidationError
-
-from models.commands import (
-    MAX_COMMAND_BYTES,
-    Command,
-    CreateJobGroup,
-    DeleteJobGroup,
-    ExistingGroupCommand,
-    PatchJobGroup,
-    UpdateJobGroup,
+from models.event import GroupEvent
+from models.events import (
+    JobGroupAwaitingReview,
+    JobGroupCancelling,
+    JobGroupCreated,
+    JobGroupDeleted,
+    JobGroupEnded,
+    JobGroupExpired,
+    JobGroupJobsAdded,
+    JobGroupPaused,
+    JobGroupReopened,
+    JobGroupResumed,
+    JobGroupSealed,
+    JobGroupStarted,
+    JobGroupUpdated,
 )
-from models.errors import AlreadyExists, NotFound, PayloadTooLarge, ValidationFailed, VersionConflict
-from models.events import JobGroupCreated, JobGroupDeleted, JobGroupEvent, JobGroupUpdated
-from models.fields import REVEAL_SECRETS, JobGroupFields
+from models.fields import JobGroupFields
+from models.job_events import JobEvent
 from models.lifecycle import NO_JOBS, Counts, Intent, Status, status_of
 
 
@@ -28,7 +30,7 @@ from models.lifecycle import NO_JOBS, Counts, Intent, Status, status_of
 class JobGroup:
     """One batch of invoices.
 
-    `version` counts the commands applied to the group, `sequence` its events, both from 1 without a gap.
+    `version` counts the commands that had an effect on the group, `sequence` its events, both from 1 without a gap.
     A deleted group stays as a tombstone, so that its id is never used again.
     """
 
@@ -53,54 +55,64 @@ class JobGroup:
     def status(self) -> Status:
         return status_of(self.intent, self.counts, sealed=self.sealed)
 
-
-def decide(group: JobGroup | None, command: Command) -> Sequence[JobGroupEvent]:
-    """Return what `command` makes happen to `group`, which is None where no group ever had that id.
-
-    Raises a Refusal where the command cannot be carried out.
-    """
-    match command:
-        case CreateJobGroup():
-            return [_create(group, command)]
-        case UpdateJobGroup():
-            return [_update(_existing(group, command), _fields_of(command))]
-        case PatchJobGroup():
-            group = _existing(group, command)
-            return [_update(group, _patched(group.fields, command.patch))]
-        case DeleteJobGroup():
-            group = _existing(group, command)
-            return [JobGroupDeleted(group_id=group.id, version=group.version + 1, status=group.status)]
-        case _:
-            raise TypeError(f"no decision for {type(command).__name__}")
+    @property
+    def room(self) -> int:
+        """How many of the queued jobs may be dispatched now."""
+        if self.intent is not Intent.ACTIVE or self.deleted_at is not None:
+            return 0
+        limit = self.fields.processing_settings.max_concurrency
+        return self.counts.queued if limit is None else min(self.counts.queued, max(0, limit - self.counts.processing))
 
 
-def evolve(group: JobGroup | None, event: JobGroupEvent, occurred_at: datetime) -> JobGroup:
-    """Return `group` as it is after `event`, which happened at `occurred_at`."""
+def event_fields(group: JobGroup) -> dict[str, Any]:
+    """Return the fields of every group event, for one that leaves `group` as it is here but for its version."""
+    return {"group_id": group.id, "version": group.version + 1, "status": group.status}
+
+
+def evolve(group: JobGroup | None, event: GroupEvent, occurred_at: datetime) -> JobGroup:
+    """Return `group` as it is after `event`, which happened at `occurred_at` to it or to one of its jobs."""
     if isinstance(event, JobGroupCreated):
         return _created(event, occurred_at)
     if group is None:
         raise TypeError(f"{type(event).__name__} has no group to happen to")
     group = replace(group, version=event.version, sequence=group.sequence + 1, updated_at=occurred_at)
+    if isinstance(event, JobEvent):
+        return replace(group, counts=group.counts.moved(event.previous_status, event.to))
+    return _changed(group, event, occurred_at)
+
+
+def _changed(group: JobGroup, event: GroupEvent, occurred_at: datetime) -> JobGroup:  # noqa: C901 - flat
     match event:
         case JobGroupUpdated():
-            return replace(group, fields=event.group, expires_at=_expiry(event.group, group.created_at))
+            return replace(group, fields=event.group, expires_at=expiry(event.group, _time_began(group, occurred_at)))
         case JobGroupDeleted():
             return replace(group, deleted_at=occurred_at)
+        case JobGroupStarted():
+            return replace(group, intent=Intent.ACTIVE, started_at=occurred_at)
+        case JobGroupPaused():
+            return replace(group, intent=Intent.PAUSED, paused_at=occurred_at)
+        case JobGroupResumed():
+            return replace(group, intent=Intent.ACTIVE, paused_at=None)
+        case JobGroupSealed():
+            return replace(group, sealed=True)
+        case JobGroupJobsAdded():
+            return replace(group, counts=replace(group.counts, queued=group.counts.queued + len(event.jobs)))
+        case JobGroupCancelling():
+            return replace(group, intent=Intent.CANCELLED, status_reason=event.reason)
+        case JobGroupExpired():
+            return replace(group, intent=Intent.EXPIRED, finished_at=occurred_at)
+        case JobGroupEnded():
+            return replace(group, finished_at=occurred_at)
+        case JobGroupReopened():
+            return _reopened(group, event, occurred_at)
+        case JobGroupAwaitingReview():
+            return group
         case _:
             raise TypeError(f"no evolution for {type(event).__name__}")
 
 
-def _create(group: JobGroup | None, command: CreateJobGroup) -> JobGroupCreated:
-    if group is not None:
-        state = "exists already" if group.deleted_at is None else "existed and was deleted"
-        raise AlreadyExists(f"job group {group.id} {state}; ids are not used twice")
-    fields = _fields_of(command)
-    status = status_of(_first_intent(fields), NO_JOBS, sealed=False)
-    return JobGroupCreated(group_id=command.id, version=1, status=status, group=fields)
-
-
 def _created(event: JobGroupCreated, occurred_at: datetime) -> JobGroup:
-    intent = _first_intent(event.group)
+    intent = first_intent(event.group)
     return JobGroup(
         id=event.group_id,
         fields=event.group,
@@ -110,66 +122,38 @@ def _created(event: JobGroupCreated, occurred_at: datetime) -> JobGroup:
         version=event.version,
         sequence=1,
         started_at=occurred_at if intent is Intent.ACTIVE else None,
-        expires_at=_expiry(event.group, occurred_at),
+        expires_at=expiry(event.group, occurred_at),
     )
 
 
-def _first_intent(fields: JobGroupFields) -> Intent:
+def _reopened(group: JobGroup, event: JobGroupReopened, occurred_at: datetime) -> JobGroup:
+    return replace(
+        group,
+        intent=Intent.ACTIVE,
+        generation=event.generation,
+        sealed=event.sealed,
+        status_reason=None,
+        finished_at=None,
+        paused_at=None,
+        # A reopened group has its time again; else an expired one would expire at once.
+        expires_at=expiry(group.fields, occurred_at),
+    )
+
+
+def _time_began(group: JobGroup, now: datetime) -> datetime:
+    """Since when the time of `group` runs: its creation, or the last time it was reopened."""
+    seconds = group.fields.processing_settings.expires_after_seconds
+    if group.expires_at is not None and seconds is not None:
+        return group.expires_at - timedelta(seconds=seconds)
+    return group.created_at if group.generation == 1 else now
+
+
+def first_intent(fields: JobGroupFields) -> Intent:
+    """Return the intent with which a new group begins."""
     return Intent.ACTIVE if fields.processing_settings.auto_start else Intent.DRAFT
 
 
-def _expiry(fields: JobGroupFields, created_at: datetime) -> datetime | None:
+def expiry(fields: JobGroupFields, since: datetime) -> datetime | None:
+    """Return when a group runs out of time whose time began at `since`; None for never."""
     seconds = fields.processing_settings.expires_after_seconds
-    return None if seconds is None else created_at + timedelta(seconds=seconds)
-
-
-def _existing(group: JobGroup | None, command: ExistingGroupCommand) -> JobGroup:
-    if group is None:
-        raise NotFound(f"there is no job group {command.id}")
-    if group.deleted_at is not None:
-        raise NotFound(f"job group {command.id} was deleted")
-    if command.expected_version not in (None, group.version):
-        raise VersionConflict(
-            f"job group {group.id} is at version {group.version}, not {command.expected_version}",
-            current_version=group.version,
-        )
-    return group
-
-
-def _update(group: JobGroup, fields: JobGroupFields) -> JobGroupUpdated:
-    changed = [
-        str(field.alias)
-        for name, field in JobGroupFields.model_fields.items()
-        if getattr(fields, name) != getattr(group.fields, name)
-    ]
-    return JobGroupUpdated(
-        group_id=group.id, version=group.version + 1, status=group.status, group=fields, changed=changed
-    )
-
-
-def _fields_of(command: CreateJobGroup | UpdateJobGroup) -> JobGroupFields:
-    """The writable part of `command`, which was validated with it."""
-    return JobGroupFields.model_construct(**{name: getattr(command, name) for name in JobGroupFields.model_fields})
-
-
-def _patched(fields: JobGroupFields, patch: dict[str, Any]) -> JobGroupFields:
-    merged = merge_patch(fields.model_dump(mode="json", context=REVEAL_SECRETS), patch)
-    if len(orjson.dumps(merged)) > MAX_COMMAND_BYTES:
-        raise PayloadTooLarge(f"the patched group would be larger than {MAX_COMMAND_BYTES} bytes")
-    try:
-        return JobGroupFields.model_validate(merged)
-    except ValidationError as error:
-        raise ValidationFailed.of(error, "patch") from None
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Return `target` after the JSON merge patch `patch` (RFC 7396, section 2)."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), value)
-    return merged
+    return None if seconds is None else since + timedelta(seconds=seconds)

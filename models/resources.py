@@ -7,28 +7,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from models.contract import Contract
+from models.counts import CountsResource
 from models.fields import JobGroupFields
 from models.job_group import JobGroup
-from models.lifecycle import Counts, Status
-
-
-class CountsResource(Contract):
-    """Jobs by status; `total` is the sum of the others."""
-
-    total: int
-    queued: int
-    processing: int
-    needs_review: int
-    succeeded: int
-    rejected: int
-    failed: int
-    cancelled: int
-    expired: int
-    skipped: int
-
-    @classmethod
-    def of(cls, counts: Counts) -> "CountsResource":
-        return cls.model_construct(total=counts.total, **{name: getattr(counts, name) for name in Counts.__slots__})
+from models.lifecycle import Status
 
 
 class JobGroupResource(JobGroupFields):

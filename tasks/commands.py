@@ -29,6 +29,51 @@ def delete_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_GROUP_DELETE, args, data)
 
 
+@app.task(name=names.JOB_GROUP_START, bind=True, typing=False)
+def start_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_GROUP_START, args, data)
+
+
+@app.task(name=names.JOB_GROUP_PAUSE, bind=True, typing=False)
+def pause_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_GROUP_PAUSE, args, data)
+
+
+@app.task(name=names.JOB_GROUP_RESUME, bind=True, typing=False)
+def resume_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_GROUP_RESUME, args, data)
+
+
+@app.task(name=names.JOB_GROUP_CANCEL, bind=True, typing=False)
+def cancel_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_GROUP_CANCEL, args, data)
+
+
+@app.task(name=names.JOB_GROUP_RETRY, bind=True, typing=False)
+def retry_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_GROUP_RETRY, args, data)
+
+
+@app.task(name=names.JOB_GROUP_SEAL, bind=True, typing=False)
+def seal_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_GROUP_SEAL, args, data)
+
+
+@app.task(name=names.JOB_ADD, bind=True, typing=False)
+def add_jobs(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_ADD, args, data)
+
+
+@app.task(name=names.JOB_REPORT, bind=True, typing=False)
+def report_jobs(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_REPORT, args, data)
+
+
+@app.task(name=names.JOB_REVIEW, bind=True, typing=False)
+def review_job(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
+    return receive_one(self.request, names.JOB_REVIEW, args, data)
+
+
 @app.task(name=names.HANDLE_BATCH, typing=False, ignore_result=True)
 def handle_batch(*args: Any, commands: Any = None, **unknown: Any) -> None:
     receive({"args": args, **unknown} if args or unknown else commands)

@@ -1,8 +1,10 @@
 """The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 import structlog
 from sqlalchemy import Engine
@@ -10,15 +12,19 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from models import names
+from models.command import Command
 from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical, group_id_of, parse_command
 from models.dead_letter import DeadLetter, DeadLetterReason
+from models.deciding import decide
 from models.errors import CommandIdReused, FieldError, PayloadTooLarge, Refusal, ValidationFailed
 from models.events import CommandRejected
-from models.job_group import decide
+from models.loaded import Needs, needs_of
 from models.outcome import Outcome, rejected, succeeded
+from models.settling import conclude
 from models.store.engine import DatabaseUnavailable
 from models.store.graveyard import bury
 from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
+from tasks.settling import settle
 
 log = structlog.get_logger()
 
@@ -55,21 +61,41 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
     reraise=True,
 )
 def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome | None]:
+    commands = [_understand(envelope) for envelope in envelopes]
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
         work.load_handled(envelope.id for envelope in envelopes)
-        fresh = (group_id_of(envelope) for envelope in envelopes if envelope.id not in work.handled)
-        work.lock_groups(group_id for group_id in fresh if group_id)
-        outcomes: list[Outcome | None] = [_outcome(work, envelope) for envelope in envelopes]
+        work.load(_needs(command for command in commands if isinstance(command, Command)))
+        outcomes: list[Outcome | None] = [
+            _outcome(work, envelope, command) for envelope, command in zip(envelopes, commands, strict=True)
+        ]
+        settle(work)
         work.save()
     return outcomes
 
 
-def _outcome(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
+def _understand(envelope: CommandEnvelope) -> Command | Refusal:
+    size = len(canonical(envelope))
+    if size > MAX_COMMAND_BYTES:
+        return PayloadTooLarge(f"the command is {size} bytes, more than {MAX_COMMAND_BYTES}")
+    try:
+        return parse_command(envelope)
+    except Refusal as refusal:
+        return refusal
+
+
+def _needs(commands: Iterable[Command]) -> dict[UUID, Needs]:
+    needs: defaultdict[UUID, Needs] = defaultdict(Needs)
+    for command in commands:
+        needs[command.target] |= needs_of(command)
+    return needs
+
+
+def _outcome(work: UnitOfWork, envelope: CommandEnvelope, command: Command | Refusal) -> Outcome:
     try:
         if before := work.handled.get(envelope.id):
             return before.outcome_for(envelope)
-        outcome = _carry_out(work, envelope)
+        outcome = _carry_out(work, envelope, command)
     except CommandIdReused as refusal:
         # The inbox row of this id belongs to the other command.
         return _refuse(work, envelope, refusal)
@@ -79,14 +105,20 @@ def _outcome(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
     return outcome
 
 
-def _carry_out(work: UnitOfWork, envelope: CommandEnvelope) -> Outcome:
-    size = len(canonical(envelope))
-    if size > MAX_COMMAND_BYTES:
-        raise PayloadTooLarge(f"the command is {size} bytes, more than {MAX_COMMAND_BYTES}")
-    command = parse_command(envelope)
-    for event in decide(work.groups.get(command.id), command):
+def _carry_out(work: UnitOfWork, envelope: CommandEnvelope, command: Command | Refusal) -> Outcome:
+    if isinstance(command, Refusal):
+        raise command
+    loaded = work.loaded[command.target]
+    before = loaded.group.status if loaded.group else None
+    for event in decide(loaded, command, work.now):
         work.happen(event, envelope)
-    return succeeded(envelope, command.id, work.groups[command.id].version)
+    group = loaded.group
+    if group is None:
+        raise LookupError(f"{command.type} made no job group {command.target}")
+    for conclusion in conclude(before, group):
+        work.happen(conclusion, envelope)
+    work.last_command[group.id] = envelope
+    return succeeded(envelope, group.id, group.version)
 
 
 def _refuse(work: UnitOfWork, envelope: CommandEnvelope, refusal: Refusal) -> Outcome:

@@ -13,7 +13,7 @@ from models.job_group import JobGroup
 from models.outcome import HandledCommand, Outcome
 from models.resources import JobResource
 from models.store.filters import parse_filter
-from models.store.rows import group_of
+from models.store.group_rows import group_of
 from models.store.sorting import Direction, group_order, job_order
 from models.store.tables import commands, job_groups, jobs
 from models.store.words import search_query

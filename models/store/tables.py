@@ -89,11 +89,15 @@ Index(
     postgresql_where=_living,
 )
 
+# What is due: groups that run out of time.
+Index("ix_job_groups_expires", job_groups.c.expires_at, postgresql_where=_living & job_groups.c.finished_at.is_(None))
+
 jobs = Table(
     "jobs",
     metadata,
     Column("group_id", Uuid, ForeignKey(job_groups.c.id), primary_key=True),
     Column("id", Uuid, primary_key=True),
+    Column("number", Integer, nullable=False),  # in the order they were added, from 1: the order of dispatch
     Column("external_id", Text),
     Column("document", JSONB, nullable=False),
     Column("metadata", JSONB, nullable=False),
@@ -112,6 +116,18 @@ jobs = Table(
 )
 # A group's jobs, newest first.
 Index("ix_jobs_created", jobs.c.group_id, jobs.c.created_at, jobs.c.id)
+
+# The group's next jobs to dispatch, or all of its queued ones to end with it.
+Index("ix_jobs_queued", jobs.c.group_id, jobs.c.number, postgresql_where=jobs.c.status == "queued")
+# Is this document in the group already?
+Index("ix_jobs_document", jobs.c.group_id, jobs.c.document["sha256"].astext)
+# What is due: lapsed leases, retries after their backoff.
+Index("ix_jobs_lease", jobs.c.lease_expires_at, postgresql_where=jobs.c.status == "processing")
+Index(
+    "ix_jobs_next_attempt",
+    jobs.c.next_attempt_at,
+    postgresql_where=(jobs.c.status == "queued") & jobs.c.next_attempt_at.is_not(None),
+)
 
 commands = Table(
     "commands",  # the inbox: every command that reached its outcome

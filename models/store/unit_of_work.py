@@ -1,6 +1,7 @@
 """One transaction of the service: what it loads and locks, and what it writes back."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -13,13 +14,22 @@ from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
 from models.commands import CommandEnvelope, derived_group_id, fingerprint
-from models.events import DomainEvent, JobGroupEvent
-from models.job_group import JobGroup, evolve
+from models.event import DomainEvent, GroupEvent
+from models.events import JobGroupJobsAdded
+from models.job import Job
+from models.job_events import JobEvent
+from models.job_group import JobGroup
+from models.loaded import Loaded, Needs
 from models.outcome import HandledCommand, Outcome
 from models.store.bulk import Row, insert_rows, update_rows
+from models.store.group_rows import group_of, row_of
+from models.store.job_reader import JobReader
+from models.store.job_rows import job_row
 from models.store.outbox import announce
-from models.store.rows import group_of, row_of
-from models.store.tables import commands, events, job_groups
+from models.store.tables import commands, events, job_groups, jobs
+
+JobKey = tuple[UUID, UUID]
+"""The ids of a group and of one of its jobs."""
 
 
 class ConcurrentWrite(Exception):  # noqa: N818 - a race, not a fault
@@ -33,9 +43,13 @@ class UnitOfWork:
     connection: Connection
     now: datetime
     handled: dict[str, HandledCommand] = field(default_factory=dict)
-    groups: dict[UUID, JobGroup] = field(default_factory=dict)
-    _stored: set[UUID] = field(default_factory=set)
-    _changed: set[UUID] = field(default_factory=set)
+    loaded: defaultdict[UUID, Loaded] = field(default_factory=lambda: defaultdict(Loaded))
+    last_command: dict[UUID, CommandEnvelope] = field(default_factory=dict)
+    """The last command carried out on each group: what follows from the group's state is said to be caused by it."""
+    _stored_groups: set[UUID] = field(default_factory=set)
+    _stored_jobs: set[JobKey] = field(default_factory=set)
+    _changed_groups: set[UUID] = field(default_factory=set)
+    _changed_jobs: dict[JobKey, None] = field(default_factory=dict)
     _command_rows: list[Row] = field(default_factory=list)
     _event_rows: list[Row] = field(default_factory=list)
 
@@ -46,23 +60,39 @@ class UnitOfWork:
         for id_, asked, outcome in self.connection.execute(query):
             self.handled[id_] = HandledCommand(asked, Outcome.model_validate(outcome))
 
-    def lock_groups(self, group_ids: Iterable[UUID]) -> None:
-        """Load the groups of `group_ids` that exist and lock them until the transaction ends.
-
-        In the order of their ids, so that two transactions over the same groups wait for each other, never in a circle.
-        """
-        wanted = _one_of(job_groups.c.id, group_ids)
+    def load(self, needs: Mapping[UUID, Needs]) -> None:
+        """Load the groups in `needs` that exist, and what is needed of each. They are locked until the transaction
+        ends, in the order of their ids, so that two transactions over the same groups wait for each other, never in a
+        circle. A group's jobs are written under its lock alone."""
+        wanted = _one_of(job_groups.c.id, needs)
         query = select(job_groups).where(wanted).order_by(job_groups.c.id).with_for_update(key_share=True)
         for row in self.connection.execute(query).mappings():
-            self.groups[row["id"]] = group_of(row)
-        self._stored.update(self.groups)
+            self.loaded[row["id"]].group = group_of(row)
+            self._stored_groups.add(row["id"])
+        self._load_jobs(needs)
 
-    def happen(self, event: JobGroupEvent, envelope: CommandEnvelope) -> None:
-        """Let `event`, which `envelope` caused, happen to its group."""
-        group = evolve(self.groups.get(event.group_id), event, self.now)
-        self.groups[group.id] = group
-        self._changed.add(group.id)
+    def load_queue(self, group_ids: Collection[UUID]) -> None:
+        """Load all queued jobs of the groups."""
+        if group_ids:
+            self._take(JobReader(self.connection).queued(group_ids))
+
+    def load_due(self, room: Mapping[UUID, int]) -> None:
+        """Load as many of each group's next due jobs as it has room for."""
+        # As many more as are loaded: those may be among the next, and may have changed in memory.
+        limits = {group_id: count + len(self.loaded[group_id].jobs) for group_id, count in room.items()}
+        if limits:
+            self._take(JobReader(self.connection).due(limits, self.now))
+
+    def happen(self, event: GroupEvent, envelope: CommandEnvelope) -> JobGroup:
+        """Let `event`, which `envelope` caused, happen to its group; return the group."""
+        group = self.loaded[event.group_id].happen(event, self.now)
+        self._changed_groups.add(group.id)
+        if isinstance(event, JobEvent):
+            self._changed_jobs[group.id, event.job_id] = None
+        elif isinstance(event, JobGroupJobsAdded):
+            self._changed_jobs.update(dict.fromkeys((group.id, job_id) for job_id in event.job_ids))
         self.append(event, envelope, group.sequence)
+        return group
 
     def append(self, event: DomainEvent, envelope: CommandEnvelope, sequence: int | None = None) -> None:
         """Take `event`, which `envelope` caused, into the history and the outbox."""
@@ -72,7 +102,7 @@ class UnitOfWork:
                 "group_id": data["groupId"] or derived_group_id(envelope.id),
                 "id": uuid7(),
                 "sequence": sequence,
-                "name": event.name,
+                "name": event.routing_key,
                 "data": data,
                 "occurred_at": self.now,
                 "actor": envelope.actor,
@@ -98,12 +128,11 @@ class UnitOfWork:
     def save(self) -> None:
         """Write groups, events and inbox. Raises ConcurrentWrite where another transaction was faster.
 
-        New rows go in by ascending id, groups before commands, for the same reason as in :meth:`lock_groups`.
+        New rows go in by ascending id, groups before commands, for the same reason as in :meth:`load`.
         """
-        changed = [row_of(self.groups[group_id]) for group_id in sorted(self._changed)]
         try:
-            update_rows(self.connection, job_groups, [row for row in changed if row["id"] in self._stored])
-            insert_rows(self.connection, job_groups, [row for row in changed if row["id"] not in self._stored])
+            self._save_groups()
+            self._save_jobs()
             insert_rows(self.connection, events, self._event_rows)
             insert_rows(self.connection, commands, sorted(self._command_rows, key=itemgetter("id")))
             if self._event_rows:
@@ -112,6 +141,35 @@ class UnitOfWork:
             if isinstance(error.orig, UniqueViolation):
                 raise ConcurrentWrite from error
             raise
+
+    def _save_groups(self) -> None:
+        rows = {id_: row_of(group) for id_ in sorted(self._changed_groups) if (group := self.loaded[id_].group)}
+        update_rows(self.connection, job_groups, [row for id_, row in rows.items() if id_ in self._stored_groups])
+        insert_rows(self.connection, job_groups, [row for id_, row in rows.items() if id_ not in self._stored_groups])
+
+    def _save_jobs(self) -> None:
+        rows = {key: job_row(self.loaded[key[0]].jobs[key[1]]) for key in self._changed_jobs}
+        update_rows(self.connection, jobs, [row for key, row in rows.items() if key in self._stored_jobs])
+        insert_rows(self.connection, jobs, [row for key, row in rows.items() if key not in self._stored_jobs])
+
+    def _load_jobs(self, needs: Mapping[UUID, Needs]) -> None:
+        reader = JobReader(self.connection)
+        existing = {group_id: needed for group_id, needed in needs.items() if group_id in self._stored_groups}
+        if named := [(group_id, id_) for group_id, needed in existing.items() for id_ in needed.job_ids]:
+            self._take(reader.named(named))
+        if retryable := [group_id for group_id, needed in existing.items() if needed.retryable]:
+            self._take(reader.retryable(retryable))
+        if overdue := [group_id for group_id, needed in existing.items() if needed.overdue]:
+            self._take(reader.overdue(overdue, self.now))
+        if documents := [(group_id, sha256) for group_id, needed in existing.items() for sha256 in needed.documents]:
+            for group_id, sha256 in reader.known_documents(documents):
+                self.loaded[group_id].documents.add(sha256)
+
+    def _take(self, found: Iterable[Job]) -> None:
+        """Keep what was loaded or made before: it may have changed in memory since."""
+        for job in found:
+            self.loaded[job.group_id].jobs.setdefault(job.id, job)
+            self._stored_jobs.add((job.group_id, job.id))
 
 
 def _one_of(column: Any, values: Iterable[Any]) -> Any:

@@ -13,7 +13,7 @@ from models.fields import JobGroupFields, Priority
 from models.job_group import JobGroup
 from models.lifecycle import Counts, Intent
 from models.store.bulk import insert_rows
-from models.store.rows import row_of
+from models.store.group_rows import row_of
 from models.store.tables import job_groups
 
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

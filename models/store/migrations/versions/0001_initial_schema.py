@@ -105,6 +105,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("deleted_at IS NULL"),
     )
     op.create_index(
+        "ix_job_groups_expires",
+        "job_groups",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL AND finished_at IS NULL"),
+    )
+    op.create_index(
         "ix_job_groups_metadata",
         "job_groups",
         ["metadata"],
@@ -140,6 +147,7 @@ def upgrade() -> None:
         "jobs",
         sa.Column("group_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=True),
         sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -159,6 +167,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_id", "id", name=op.f("pk_jobs")),
     )
     op.create_index("ix_jobs_created", "jobs", ["group_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_jobs_document", "jobs", ["group_id", sa.literal_column("(document ->> 'sha256')")], unique=False
+    )
+    op.create_index(
+        "ix_jobs_lease", "jobs", ["lease_expires_at"], unique=False, postgresql_where=sa.text("status = 'processing'")
+    )
+    op.create_index(
+        "ix_jobs_next_attempt",
+        "jobs",
+        ["next_attempt_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'queued' AND next_attempt_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_queued", "jobs", ["group_id", "number"], unique=False, postgresql_where=sa.text("status = 'queued'")
+    )
 
 
 def downgrade() -> None:
