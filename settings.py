@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     outcome_wait_seconds: float = Field(10.0, ge=0, le=60, description="how long an HTTP write waits for its outcome")
     publish_timeout_seconds: float = Field(5.0, gt=0, le=60, description="deadline for handing over to the broker")
     inbox_retention_days: int = Field(90, ge=1, description="how long a repeated command id is recognised")
+    deleted_retention_days: int = Field(30, ge=0, description="how long the jobs of a deleted group are kept")
+    finished_retention_days: int | None = Field(None, ge=1, description="when ended groups are deleted; absent: never")
+    events_retention_days: int | None = Field(None, ge=1, description="when published events go; absent: never")
     events_stream_max_count: int = Field(100_000, ge=1000, description="events kept in the Redis stream, about")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

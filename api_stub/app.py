@@ -8,7 +8,15 @@ from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
 from pydantic.alias_generators import to_camel
 
-from api_stub import command_routes, error_answers, group_routes, health_routes, openapi
+from api_stub import (
+    command_routes,
+    error_answers,
+    group_routes,
+    health_routes,
+    job_routes,
+    lifecycle_routes,
+    openapi,
+)
 from api_stub.auth import ApiKeys
 from api_stub.backends import open_backends
 from api_stub.health_routes import Readiness
@@ -61,6 +69,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.api_keys = ApiKeys(settings.api_keys)
     app.add_middleware(EchoRequestId)
     error_answers.install(app)
-    for module in (group_routes, command_routes, health_routes):
+    for module in (group_routes, lifecycle_routes, job_routes, command_routes, health_routes):
         app.include_router(module.router)
     return app

@@ -3,17 +3,20 @@
 from email.message import Message
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import Depends, Request
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from fastapi import Depends
+from fastapi import Request as HttpRequest
+from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from api_stub.auth import WritingCaller
 from api_stub.problems import Problem
 from models.commands import MAX_COMMAND_BYTES
-from models.contract import MAX_JSON_DEPTH, storable_json, storable_text
+from models.contract import MAX_JSON_DEPTH, Request, storable_json, storable_text
 from models.errors import ValidationFailed
 from models.fields import JobGroupFields
+from models.job_commands import JobsFields, ReviewFields
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -23,20 +26,31 @@ _Value = Annotated[Any, AfterValidator(partial(storable_json, depth=MAX_JSON_DEP
 _patch = TypeAdapter(dict[_Key, _Value])  # key by key, so that what is wrong has a name
 
 
-async def group_fields(request: Request, _: WritingCaller) -> dict[str, Any]:
-    """Return the writable fields of a group as they were sent, without defaults; raises Problem or ValidationFailed.
+class RetryFields(Request):
+    """Which jobs to retry; absent: all that can be."""
 
-    As sent, because a repeated request must make the same command even after a default has changed.
+    job_ids: list[UUID] | None = None
+
+
+def checked_body(contract: type[BaseModel], *, optional: bool = False) -> Any:
+    """Return the dependency that reads a body which `contract` describes, and gives it as it was sent.
+
+    As sent, without defaults, because a repeated request must make the same command even after a default has changed.
+    It raises Problem or ValidationFailed.
     """
-    body = await _read_object(request, JSON)
-    try:
-        JobGroupFields.model_validate(body)
-    except ValidationError as error:
-        raise ValidationFailed.of(error) from None
-    return body
+
+    async def read(request: HttpRequest, _: WritingCaller) -> dict[str, Any]:
+        body = await _read_object(request, JSON, optional=optional)
+        try:
+            contract.model_validate(body)
+        except ValidationError as error:
+            raise ValidationFailed.of(error) from None
+        return body
+
+    return Depends(read)
 
 
-async def merge_patch(request: Request, _: WritingCaller) -> dict[str, Any]:
+async def merge_patch(request: HttpRequest, _: WritingCaller) -> dict[str, Any]:
     """Return a JSON merge patch; what it leads to is checked where the group is known."""
     body = await _read_object(request, MERGE_PATCH, JSON)
     try:
@@ -45,14 +59,20 @@ async def merge_patch(request: Request, _: WritingCaller) -> dict[str, Any]:
         raise ValidationFailed.of(error) from None
 
 
-GroupFields = Annotated[dict[str, Any], Depends(group_fields)]
+GroupFields = Annotated[dict[str, Any], checked_body(JobGroupFields)]
+JobsToAdd = Annotated[dict[str, Any], checked_body(JobsFields)]
+ReviewBody = Annotated[dict[str, Any], checked_body(ReviewFields)]
+RetryBody = Annotated[dict[str, Any], checked_body(RetryFields, optional=True)]
 MergePatch = Annotated[dict[str, Any], Depends(merge_patch)]
 
 
-async def _read_object(request: Request, *media_types: str) -> dict[str, Any]:
+async def _read_object(request: HttpRequest, *media_types: str, optional: bool = False) -> dict[str, Any]:
+    raw = await _read(request)
+    if optional and not raw:
+        return {}
     _require_type(request, media_types)
     try:
-        body = from_json(await _read(request), allow_inf_nan=False)
+        body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
         raise Problem("malformed_json", f"the body is not JSON in UTF-8: {error}") from None
     if not isinstance(body, dict):
@@ -60,7 +80,7 @@ async def _read_object(request: Request, *media_types: str) -> dict[str, Any]:
     return body
 
 
-def _require_type(request: Request, media_types: tuple[str, ...]) -> None:
+def _require_type(request: HttpRequest, media_types: tuple[str, ...]) -> None:
     header = Message()
     header["content-type"] = request.headers.get("content-type", "")
     encoding = request.headers.get("content-encoding", "identity")
@@ -68,7 +88,7 @@ def _require_type(request: Request, media_types: tuple[str, ...]) -> None:
         raise Problem("unsupported_media_type", f"send {' or '.join(media_types)}, not compressed")
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: HttpRequest) -> bytes:
     """Counts what arrives: a sender may leave Content-Length out, or lie."""
     body = bytearray()
     async for chunk in request.stream():

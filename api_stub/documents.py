@@ -1,14 +1,14 @@
 """The documents that the HTTP stub answers with, and how they are written."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from models.contract import Contract
 from models.outcome import Outcome
-from models.resources import JobGroupResource, JobResource
+from models.resources import Explanation, JobGroupResource, JobResource
 
 
 class Answer(Contract):
@@ -37,6 +37,25 @@ class JobList(Answer):
 
     data: list[JobResource]
     total: int
+
+
+class JobAnswer(Answer):
+    """One job."""
+
+    data: JobResource
+
+
+class EventList(Answer):
+    """A page of a group's events, as CloudEvents; `total` counts those on all pages."""
+
+    data: list[dict[str, Any]]
+    total: int
+
+
+class ExplanationAnswer(Answer):
+    """Why a group or a job is in its status."""
+
+    data: Explanation
 
 
 class Deleted(Answer):

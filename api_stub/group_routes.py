@@ -9,8 +9,8 @@ from api_stub import headers, operations
 from api_stub.auth import reading_caller
 from api_stub.backends import Backends, OpenBackends
 from api_stub.bodies import GroupFields, MergePatch
-from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, JobList, json_response
-from api_stub.listings import GroupPage, JobPage, no_parameters, once_each
+from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, json_response
+from api_stub.listings import GroupPage, no_parameters, once_each
 from api_stub.problems import Problem
 from api_stub.sender import Respond, Sender
 from models import names
@@ -49,9 +49,7 @@ async def create_job_group(fields: GroupFields, sender: Sender, backends: OpenBa
 @router.get("/{id}", dependencies=[no_parameters], **operations.GET_GROUP)
 async def get_job_group(id_: GroupId, backends: OpenBackends, if_none_match: IfNoneMatch = None) -> Response:
     """Read one job group."""
-    group = await _find(backends, id_)
-    if group is None:
-        raise _no_group(id_)
+    group = await existing_group(backends, id_)
     tag = headers.entity_tag(group.version)
     return _show(group) if headers.none_match(if_none_match, tag) else Response(None, 304, {"ETag": tag})
 
@@ -61,7 +59,7 @@ async def replace_job_group(
     id_: GroupId, fields: GroupFields, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
 ) -> Response:
     """Replace every writable field; an absent one goes back to its default."""
-    return await sender.send(names.JOB_GROUP_UPDATE, {**fields, **_target(id_, if_match)}, _changed(backends))
+    return await sender.send(names.JOB_GROUP_UPDATE, {**fields, **target(id_, if_match)}, changed(backends))
 
 
 @router.patch("/{id}", dependencies=[no_parameters], **operations.PATCH_GROUP)
@@ -69,28 +67,28 @@ async def patch_job_group(
     id_: GroupId, patch: MergePatch, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
 ) -> Response:
     """Change the fields that the body names."""
-    return await sender.send(names.JOB_GROUP_PATCH, {"patch": patch, **_target(id_, if_match)}, _changed(backends))
+    return await sender.send(names.JOB_GROUP_PATCH, {"patch": patch, **target(id_, if_match)}, changed(backends))
 
 
 @router.delete("/{id}", dependencies=[no_parameters], **operations.DELETE_GROUP)
 async def delete_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
     """Delete a job group for good."""
-    return await sender.send(names.JOB_GROUP_DELETE, _target(id_, if_match), _deleted)
+    return await sender.send(names.JOB_GROUP_DELETE, target(id_, if_match), _deleted)
 
 
-@router.get("/{id}/jobs", dependencies=[once_each], **operations.LIST_JOBS)
-async def list_jobs(id_: GroupId, page: JobPage, backends: OpenBackends) -> Response:
-    """List the OCR jobs of a group, one for each invoice document."""
-    async with backends.engine.connect() as connection:
-        if await queries.get_group(connection, id_) is None:
-            raise _no_group(id_)
-        jobs, total = await queries.list_jobs(connection, id_, page.listing())
-    return json_response(JobList.model_construct(data=jobs, total=total))
-
-
-def _target(id_: UUID, if_match: str | None) -> dict[str, Any]:
+def target(id_: UUID, if_match: str | None) -> dict[str, Any]:
+    """Return the data that name the group of a command, and the version at which its sender means it."""
     version = headers.parse_if_match(if_match)
     return {"id": str(id_)} if version is None else {"id": str(id_), "expectedVersion": version}
+
+
+def changed(backends: Backends, status: int = 200, **more_headers: str) -> Respond:
+    """Answer a successful command with the group as it is by now."""
+
+    async def respond(outcome: Outcome) -> Response:
+        return _show(await _outlived(backends, outcome), status, **more_headers)
+
+    return respond
 
 
 def _created(backends: Backends) -> Respond:
@@ -100,15 +98,16 @@ def _created(backends: Backends) -> Respond:
     return respond
 
 
-def _changed(backends: Backends) -> Respond:
-    async def respond(outcome: Outcome) -> Response:
-        return _show(await _outlived(backends, outcome))
-
-    return respond
-
-
 async def _deleted(_: Outcome) -> Response:
     return json_response(Deleted())
+
+
+async def existing_group(backends: Backends, id_: UUID) -> JobGroup:
+    """Return the group; raises Problem (404) where there is none, or none any more."""
+    group = await _find(backends, id_)
+    if group is None:
+        raise Problem("not_found", f"there is no job group {id_}")
+    return group
 
 
 async def _outlived(backends: Backends, outcome: Outcome) -> JobGroup:
@@ -127,7 +126,3 @@ async def _find(backends: Backends, id_: UUID) -> JobGroup | None:
 def _show(group: JobGroup, status: int = 200, **more_headers: str) -> Response:
     document = JobGroupAnswer.model_construct(data=JobGroupResource.of(group))
     return json_response(document, status=status, headers={"ETag": headers.entity_tag(group.version), **more_headers})
-
-
-def _no_group(id_: UUID) -> Problem:
-    return Problem("not_found", f"there is no job group {id_}")

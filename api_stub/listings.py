@@ -46,6 +46,15 @@ class JobListing(BaseModel):
         return Listing(**self.model_dump())
 
 
+class HistoryListing(BaseModel):
+    """A page of a group's events."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(50, ge=1, le=100, description="Items on the page.")
+    offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page.")
+
+
 class GroupListing(JobListing):
     """A page of groups."""
 
@@ -66,6 +75,7 @@ async def _none(request: Request) -> None:
         raise Problem.wrong_fields("unknown parameter; there are none here", *request.query_params)
 
 
+HistoryPage = Annotated[HistoryListing, Query()]
 JobPage = Annotated[JobListing, Query()]
 GroupPage = Annotated[GroupListing, Query()]
 

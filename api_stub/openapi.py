@@ -7,15 +7,19 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api_stub import samples
-from api_stub.bodies import JSON, MERGE_PATCH
+from api_stub.bodies import JSON, MERGE_PATCH, RetryFields
 from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
 from models.fields import JobGroupFields
+from models.job_commands import JobsFields, ReviewFields
 
 Responses = dict[int | str, dict[str, Any]]
 
 # A body has its own names, because answers show the same models with other rules: all defaults given, no secrets.
 _BODY = "#/components/schemas/{model}Body"
 _ANSWER = "#/components/schemas/{model}"
+
+
+_BODIES: tuple[type[BaseModel], ...] = (JobGroupFields, JobsFields, ReviewFields, RetryFields)
 
 
 def _header(description: str, example: str) -> dict[str, Any]:
@@ -41,10 +45,10 @@ def problems(*codes: str) -> Responses:
     return {status: _problem_response(alike) for status, alike in by_status.items()}
 
 
-def body(model: type[BaseModel], example: Any) -> dict[str, Any]:
+def body(model: type[BaseModel], example: Any, *, required: bool = True) -> dict[str, Any]:
     """Document a JSON body (`openapi_extra`)."""
     content = {"schema": {"$ref": _BODY.format(model=model.__name__)}, "example": example}
-    return {"requestBody": {"required": True, "content": {JSON: content}}}
+    return {"requestBody": {"required": required, "content": {JSON: content}}}
 
 
 def patch_body(example: str) -> dict[str, Any]:
@@ -65,7 +69,8 @@ def _examples(name: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    _, sent = models_json_schema([(JobGroupFields, "validation")], ref_template=_BODY)
+    bodies: list[Any] = [(model, "validation") for model in _BODIES]
+    _, sent = models_json_schema(bodies, ref_template=_BODY)
     _, answered = models_json_schema([(ProblemDocument, "serialization")], ref_template=_ANSWER)
     named: dict[str, Any] = {f"{name}Body": schema for name, schema in sent["$defs"].items()}
     return {**named, **answered["$defs"]}

@@ -3,17 +3,22 @@
 from typing import Any
 
 from api_stub import samples
+from api_stub.bodies import RetryFields
 from api_stub.documents import (
     CommandAccepted,
     CommandAnswer,
     Deleted,
+    EventList,
+    ExplanationAnswer,
     Health,
+    JobAnswer,
     JobGroupAnswer,
     JobGroupList,
     JobList,
 )
 from api_stub.openapi import APPLIED, COMMAND_LOCATION, ETAG, LOCATION, Responses, answer, body, patch_body, problems
 from models.fields import JobGroupFields
+from models.job_commands import JobsFields, ReviewFields
 
 Operation = dict[str, Any]
 
@@ -60,7 +65,48 @@ DELETE_GROUP: Operation = {
     "response_model": Deleted,
     "responses": answer(200, "The group is gone.", "deleted", APPLIED) | _ACCEPTED | problems(*_CHANGE),
 }
-LIST_JOBS: Operation = {"response_model": JobList, "responses": problems("not_found", *_READ)}
+ACT: Operation = {
+    "response_model": JobGroupAnswer,
+    "responses": answer(200, "The group as it is now.", "group", ETAG | APPLIED)
+    | _ACCEPTED
+    | problems("illegal_transition", *_CHANGE),
+}
+RETRY: Operation = {
+    **ACT,
+    "responses": ACT["responses"] | problems("illegal_transition", *_CHANGE, *_BODY),
+    "openapi_extra": body(RetryFields, samples.RETRY, required=False),
+}
+HISTORY: Operation = {
+    "response_model": EventList,
+    "responses": answer(200, "A page of the group's events.", "events") | problems("not_found", *_READ),
+}
+EXPLAIN: Operation = {
+    "response_model": ExplanationAnswer,
+    "responses": answer(200, "The status, and the reasons for it.", "explanation") | problems("not_found", *_READ),
+}
+LIST_JOBS: Operation = {
+    "response_model": JobList,
+    "responses": answer(200, "A page of the group's jobs.", "jobs") | problems("not_found", *_READ),
+}
+ADD_JOBS: Operation = {
+    "status_code": 201,
+    "response_model": JobGroupAnswer,
+    "responses": answer(201, "The group as it is now, with its new jobs.", "group", ETAG | LOCATION | APPLIED)
+    | _ACCEPTED
+    | problems("already_exists", "illegal_transition", *_CHANGE, *_BODY),
+    "openapi_extra": body(JobsFields, samples.JOBS),
+}
+GET_JOB: Operation = {
+    "response_model": JobAnswer,
+    "responses": answer(200, "The job.", "job") | problems("not_found", *_READ),
+}
+REVIEW_JOB: Operation = {
+    "response_model": JobAnswer,
+    "responses": answer(200, "The job as it is now.", "job", APPLIED)
+    | _ACCEPTED
+    | problems("illegal_transition", *_CHANGE, *_BODY),
+    "openapi_extra": body(ReviewFields, samples.REVIEW),
+}
 GET_COMMAND: Operation = {
     "response_model": CommandAnswer,
     "responses": answer(200, "The command's outcome, or that it is pending.", "outcome")

@@ -4,10 +4,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from models import names
-from models.commands import CreateJobGroup
-from models.job_group import decide, evolve
-from models.resources import JobGroupResource
+from models.commands import CommandEnvelope, parse_command
+from models.deciding import decide
+from models.event import GroupEvent
+from models.events import cloud_event
+from models.explaining import explain_group
+from models.job_group import JobGroup
+from models.loaded import Loaded
+from models.resources import Explanation, JobGroupResource, JobResource
 
 GROUP: dict[str, Any] = {
     "name": "Invoice Batch 2023-001",
@@ -36,28 +43,79 @@ GROUP: dict[str, Any] = {
 }
 PATCH: dict[str, Any] = {"priority": "urgent", "assignedTo": None, "metadata": {"site": "Paris"}}
 FILTER = '{"priority": {"$in": ["high", "urgent"]}, "metadata.site": "Lyon"}'
+JOBS: dict[str, Any] = {
+    "jobs": [
+        {
+            "externalId": "scan-4711",
+            "document": {"uri": "https://scans.example.com/4711.pdf", "mimeType": "application/pdf", "pageCount": 2},
+            "metadata": {"supplier": "ACME"},
+        }
+    ],
+    "last": True,
+}
+REVIEW: dict[str, Any] = {"decision": "accept", "reviewer": "carol@example.com"}
+RETRY: dict[str, Any] = {"jobIds": ["0186071a-5d40-7000-8000-000000000002"]}
 COMMAND_ID = "0186071a-5d40-7000-8000-000000000001"
+
+
+CREATED_AT = datetime(2023, 1, 31, 9, 30, tzinfo=UTC)
 
 
 def answers() -> dict[str, Any]:
     """Return the examples of patches and answers, by their names in the documentation."""
-    group = _created_group()
+    loaded, events = _story()
+    group, job = JobGroupResource.of(_there(loaded.group)), JobResource.of(next(iter(loaded.jobs.values())))
+    reasons = explain_group(_there(loaded.group), CREATED_AT, next_attempt_at=None)
+    explanation = Explanation(id=group.id, status=group.status, reasons=reasons)
     pending = {"commandId": COMMAND_ID, "status": "pending", "type": names.JOB_GROUP_CREATE}
-    outcome = {**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}
     return {
         "patch": PATCH,
-        "group": {"success": True, "data": group},
-        "groups": {"success": True, "data": [group], "total": 1},
+        "group": _answer(_written(group)),
+        "groups": {**_answer([_written(group)]), "total": 1},
+        "job": _answer(_written(job)),
+        "jobs": {**_answer([_written(job)]), "total": 1},
+        "events": {**_answer(events), "total": len(events)},
+        "explanation": _answer(_written(explanation)),
         "deleted": {"success": True, "message": "OCR invoice job group deleted successfully"},
-        "pending": {"success": True, "data": pending},
-        "outcome": {"success": True, "data": outcome},
+        "pending": _answer(pending),
+        "outcome": _answer({**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}),
     }
 
 
-def _created_group() -> dict[str, Any]:
-    """GROUP as it is once created, by the service's own rules."""
-    created_at = datetime(2023, 1, 31, 9, 30, tzinfo=UTC)
-    command = CreateJobGroup.model_validate({"id": UUID(COMMAND_ID), **GROUP})
-    (created,) = decide(None, command)
-    written: dict[str, Any] = JobGroupResource.of(evolve(None, created, created_at)).model_dump(mode="json")
+def _answer(data: Any) -> dict[str, Any]:
+    return {"success": True, "data": data}
+
+
+def _written(resource: BaseModel) -> dict[str, Any]:
+    written: dict[str, Any] = resource.model_dump(mode="json")
     return written
+
+
+def _there(group: JobGroup | None) -> JobGroup:
+    if group is None:
+        raise LookupError("the samples make a group")
+    return group
+
+
+def _story() -> tuple[Loaded, list[dict[str, Any]]]:
+    """GROUP with JOBS in it, and what happened on the way, by the service's own rules."""
+    loaded, events = Loaded(), []
+    for type_, data in ((names.JOB_GROUP_CREATE, GROUP), (names.JOB_ADD, {**JOBS, "groupId": COMMAND_ID})):
+        command = parse_command(CommandEnvelope(id=COMMAND_ID, type=type_, data=data))
+        for event in decide(loaded, command, CREATED_AT):
+            group = loaded.happen(event, CREATED_AT)
+            events.append(_published(event, group.sequence))
+    return loaded, events
+
+
+def _published(event: GroupEvent, sequence: int) -> dict[str, Any]:
+    return cloud_event(
+        id=UUID(COMMAND_ID),
+        name=event.routing_key,
+        occurred_at=CREATED_AT,
+        data=event.model_dump(mode="json"),
+        sequence=sequence,
+        correlation_id=COMMAND_ID,
+        causation_id=COMMAND_ID,
+        traceparent=None,
+    )

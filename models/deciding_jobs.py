@@ -19,7 +19,7 @@ from models.group_commands import RetryJobGroup
 from models.job import Job, lapse, requeue, take_report
 from models.job_commands import AddJobs, NewJob, ReportJobs, ReviewJob
 from models.job_events import JobEvent, JobFailed, JobSkipped
-from models.job_group import JobGroup, event_fields
+from models.job_group import JobGroup, event_fields, reopened_intent
 from models.lifecycle import RETRYABLE, TERMINAL, Intent, JobStatus
 from models.loaded import Loaded
 
@@ -36,7 +36,7 @@ def add_jobs(group: JobGroup, loaded: Loaded, command: AddJobs) -> list[GroupEve
     events: list[GroupEvent] = []
     if group.status in TERMINAL:
         events.append(_reopened(group, sealed=False))
-        group = replace(group, intent=Intent.ACTIVE, sealed=False)
+        group = replace(group, intent=reopened_intent(group), sealed=False)
     first_number = group.counts.total + 1
     group = replace(group, counts=replace(group.counts, queued=group.counts.queued + len(command.jobs)))
     ids = [asked.id for asked in command.jobs]
@@ -160,5 +160,5 @@ def _retryable(group: JobGroup, loaded: Loaded, command: RetryJobGroup) -> list[
 
 
 def _reopened(group: JobGroup, *, sealed: bool) -> JobGroupReopened:
-    reopened = replace(group, intent=Intent.ACTIVE, sealed=sealed, generation=group.generation + 1)
+    reopened = replace(group, intent=reopened_intent(group), sealed=sealed, generation=group.generation + 1)
     return JobGroupReopened(**event_fields(reopened), generation=reopened.generation, sealed=sealed)

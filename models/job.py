@@ -150,7 +150,8 @@ def evolve_job(job: Job, event: JobEvent, occurred_at: datetime) -> Job:
             return replace(job, dispatched_at=occurred_at, error=None)
         case JobRetryScheduled():
             job = replace(job, next_attempt_at=event.next_attempt_at, max_attempts=event.max_attempts)
-            return replace(job, error=event.error or job.error, finished_at=None)
+            # What an earlier attempt read, and a reviewer rejected, must not pass for the result of a later one.
+            return replace(job, error=event.error or job.error, confidence=None, result=None, finished_at=None)
         case JobNeedsReview():
             return replace(job, confidence=event.confidence, result=event.result)
         case JobSucceeded():

@@ -1,9 +1,9 @@
 """The contracts of the commands on jobs: what senders, engines and reviewers may say of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstraints, field_validator
 
 from models import names
 from models.command import Command
@@ -25,15 +25,19 @@ class Document(Request):
     page_count: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
 
 
-class NewJob(Request):
+class JobFields(Request):
     """One invoice document to read. A sender may leave `id` out: it then follows from the command's."""
 
-    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("id"))
-
-    id: UUID
+    id: UUID | None = None
     external_id: ShortText | None = None
     document: Document
     metadata: JsonObject = {}
+
+
+class NewJob(JobFields):
+    """The same with its id."""
+
+    id: UUID
 
 
 class JobError(Request):
@@ -56,24 +60,31 @@ class Report(Request):
     error: JobError | None = None
 
 
+def _each_id_once(jobs: list[Any]) -> list[Any]:
+    named = [job.id for job in jobs if job.id]
+    if len(set(named)) < len(named):
+        raise ValueError("must not name the same id twice")
+    return jobs
+
+
+class JobsFields(Request):
+    """Documents to add; `last` says that no more will come, which lets the group finish."""
+
+    jobs: Annotated[list[JobFields], Field(min_length=1, max_length=MAX_JOBS_COUNT), AfterValidator(_each_id_once)]
+    last: StrictBool = True
+
+
 class AddJobs(Command):
     """Add documents to a group; `last` says that no more will come, which lets the group finish."""
 
     type = names.JOB_ADD
     group_id: UUID
-    jobs: Annotated[list[NewJob], Field(min_length=1, max_length=MAX_JOBS_COUNT)]
+    jobs: Annotated[list[NewJob], Field(min_length=1, max_length=MAX_JOBS_COUNT), AfterValidator(_each_id_once)]
     last: StrictBool = True
 
     @property
     def target(self) -> UUID:
         return self.group_id
-
-    @field_validator("jobs")
-    @classmethod
-    def _each_id_once(cls, jobs: list[NewJob]) -> list[NewJob]:
-        if len({job.id for job in jobs}) < len(jobs):
-            raise ValueError("must not name the same id twice")
-        return jobs
 
 
 class ReportJobs(Command):
@@ -94,14 +105,19 @@ class ReportJobs(Command):
         return reports
 
 
-class ReviewJob(Command):
+class ReviewFields(Request):
+    """A reviewer's word."""
+
+    decision: Literal["accept", "reject"]
+    reviewer: Name
+
+
+class ReviewJob(ReviewFields, Command):
     """Accept or reject the result of a job that needs review."""
 
     type = names.JOB_REVIEW
     group_id: UUID
     job_id: UUID
-    decision: Literal["accept", "reject"]
-    reviewer: Name
 
     @property
     def target(self) -> UUID:

@@ -127,14 +127,16 @@ def _created(event: JobGroupCreated, occurred_at: datetime) -> JobGroup:
 
 
 def _reopened(group: JobGroup, event: JobGroupReopened, occurred_at: datetime) -> JobGroup:
+    intent = reopened_intent(group)
     return replace(
         group,
-        intent=Intent.ACTIVE,
+        intent=intent,
         generation=event.generation,
         sealed=event.sealed,
         status_reason=None,
         finished_at=None,
         paused_at=None,
+        started_at=group.started_at or (occurred_at if intent is Intent.ACTIVE else None),
         # A reopened group has its time again; else an expired one would expire at once.
         expires_at=expiry(group.fields, occurred_at),
     )
@@ -151,6 +153,11 @@ def _time_began(group: JobGroup, now: datetime) -> datetime:
 def first_intent(fields: JobGroupFields) -> Intent:
     """Return the intent with which a new group begins."""
     return Intent.ACTIVE if fields.processing_settings.auto_start else Intent.DRAFT
+
+
+def reopened_intent(group: JobGroup) -> Intent:
+    """Return the intent with which an ended group goes on; a draft, which can end empty, still waits to be started."""
+    return Intent.DRAFT if group.intent is Intent.DRAFT else Intent.ACTIVE
 
 
 def expiry(fields: JobGroupFields, since: datetime) -> datetime | None:

@@ -102,7 +102,7 @@ LEGAL: dict[str, frozenset[Status]] = {
     names.JOB_GROUP_PAUSE: _WORKING,
     names.JOB_GROUP_RESUME: frozenset({Status.PAUSED}),
     names.JOB_GROUP_CANCEL: _OPEN,
-    names.JOB_GROUP_RETRY: _ALL - {Status.DRAFT, Status.CANCELLING},
+    names.JOB_GROUP_RETRY: _ALL - {Status.DRAFT, Status.QUEUED, Status.COMPLETED, Status.CANCELLING},
     names.JOB_GROUP_SEAL: _OPEN - {Status.AWAITING_REVIEW},
     names.JOB_ADD: _OPEN | FINISHED,
     names.JOB_REPORT: _ALL,

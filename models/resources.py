@@ -1,7 +1,7 @@
 """How groups and jobs look from outside: the shapes that reads give back."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field
 from models.contract import Contract
 from models.counts import CountsResource
 from models.fields import JobGroupFields
+from models.job import Job
 from models.job_group import JobGroup
-from models.lifecycle import Status
+from models.lifecycle import JobStatus, Status
 
 
 class JobGroupResource(JobGroupFields):
@@ -50,12 +51,11 @@ class JobResource(Contract):
 
     id: UUID
     group_id: UUID
+    number: int = Field(description="in the order they were added to the group, from 1")
     external_id: str | None
     document: dict[str, Any]
     metadata: dict[str, Any]
-    status: Literal[
-        "queued", "processing", "needs_review", "succeeded", "rejected", "failed", "cancelled", "expired", "skipped"
-    ]
+    status: JobStatus
     attempts: int
     max_attempts: int
     next_attempt_at: datetime | None
@@ -67,3 +67,19 @@ class JobResource(Contract):
     updated_at: datetime
     dispatched_at: datetime | None
     finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job) -> "JobResource":
+        """Return the resource that shows `job`."""
+        own = {name: getattr(job, name) for name in cls.model_fields if name not in ("document", "error")}
+        document = job.document.model_dump(mode="json", exclude_none=True)
+        error = job.error.model_dump(mode="json") if job.error else None
+        return cls.model_construct(**own, document=document, error=error)
+
+
+class Explanation(Contract):
+    """Why a group or a job is in its status, in sentences."""
+
+    id: UUID
+    status: Status | JobStatus
+    reasons: list[str]

@@ -40,6 +40,6 @@ def sweep(group: JobGroup, queued: Iterable[Job]) -> list[GroupEvent]:
     return [end_with_group(job, group.intent, group.version) for job in queued]
 
 
-def fill(group: JobGroup, due: Iterable[Job], now: datetime) -> list[GroupEvent]:
+def fill(group: JobGroup, due: Iterable[Job], version: int, now: datetime) -> list[GroupEvent]:
     """Return the dispatch of as many of `due`, which are in their order, as `group` has room for."""
-    return [dispatch(job, group.fields, group.version, now) for job, _ in zip(due, range(group.room), strict=False)]
+    return [dispatch(job, group.fields, version, now) for job, _ in zip(due, range(group.room), strict=False)]

@@ -24,7 +24,7 @@ from models.settling import conclude
 from models.store.engine import DatabaseUnavailable
 from models.store.graveyard import bury
 from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
-from tasks.settling import settle
+from tasks.settling import end_queue, settle
 
 log = structlog.get_logger()
 
@@ -117,6 +117,7 @@ def _carry_out(work: UnitOfWork, envelope: CommandEnvelope, command: Command | R
         raise LookupError(f"{command.type} made no job group {command.target}")
     for conclusion in conclude(before, group):
         work.happen(conclusion, envelope)
+    end_queue(work, group, envelope)
     work.last_command[group.id] = envelope
     return succeeded(envelope, group.id, group.version)
 

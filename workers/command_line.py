@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from settings import MissingSetting, Settings, explain
+from workers import operations
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 TOGETHER = "Everything at once"
 PROCESSES = "One process each"
 DATABASE = "Database"
+ANSWERS = "Answers"
 
 console = Console()
 
@@ -98,6 +100,10 @@ def migrate() -> None:
     """Bring the schema at JOBGROUPS_DATABASE_URL up to date. Safe to repeat."""
     url = Settings().require("database_url")
     importlib.import_module("models.store.migrations").upgrade(url)
+
+
+app.command(rich_help_panel=ANSWERS)(operations.explain)
+app.command(rich_help_panel=ANSWERS)(operations.reconcile)
 
 
 def main() -> None:

@@ -1,29 +1,53 @@
 """The process that does what is due: work that waits as rows in the database, never as timers in the broker."""
 
+import time
 from threading import Event
 
 import structlog
+from sqlalchemy import Engine
 
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
-from models.store.retention import forget_commands
+from models.store.retention import forget_commands, forget_events, forget_jobs
+from models.store.unit_of_work import ConcurrentWrite
 from settings import Settings
+from tasks.due_work import delete_finished_groups, do_due_work
 from workers.lifetime import run_until_stopped
 
-INTERVAL_SECONDS = 60.0
+DUE_WORK_SECONDS = 1.0
+RETENTION_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
 def run(settings: Settings) -> None:
-    """Do what is due, every minute, until told to stop. Two of these on two machines do no harm."""
+    """Do what is due, every second, and forget what is old, every minute, until told to stop.
+
+    Two of these, on one machine or two, do no harm.
+    """
     configure_logging(settings.log_level)
     engine = make_engine(settings.require("database_url"))
+    tidied_at = float("-inf")
 
     def keep_house(stop: Event) -> None:
-        forgotten = forget_commands(engine, older_than_days=settings.inbox_retention_days)
-        if forgotten:
-            log.info("commands_forgotten", count=forgotten)
-        stop.wait(INTERVAL_SECONDS)
+        nonlocal tidied_at
+        woken = do_due_work(engine)
+        if woken:
+            log.info("groups_woken", count=woken)
+        if time.monotonic() - tidied_at >= RETENTION_SECONDS:
+            _tidy(engine, settings)
+            tidied_at = time.monotonic()
+        stop.wait(DUE_WORK_SECONDS)
 
-    run_until_stopped(keep_house, (DatabaseUnavailable,))
+    run_until_stopped(keep_house, (DatabaseUnavailable, ConcurrentWrite))
+
+
+def _tidy(engine: Engine, settings: Settings) -> None:
+    tidied = {"commands_forgotten": forget_commands(engine, older_than_days=settings.inbox_retention_days)}
+    tidied["jobs_forgotten"] = forget_jobs(engine, older_than_days=settings.deleted_retention_days)
+    if settings.finished_retention_days is not None:
+        tidied["groups_deleted"] = delete_finished_groups(engine, older_than_days=settings.finished_retention_days)
+    if settings.events_retention_days is not None:
+        tidied["events_forgotten"] = forget_events(engine, older_than_days=settings.events_retention_days)
+    if any(tidied.values()):
+        log.info("tidied", **tidied)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import orjson
 from kombu.messaging import Producer
@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from client.broker import CONNECT_TIMEOUT_SECONDS, EVENT_EXCHANGE, SOCKET_TIMEOUT_SECONDS, connect, is_redis
 from models import names
-from models.events import cloud_event
+from models.store.outbox import cloud_event_of
 
 CONTENT_TYPE = "application/cloudevents+json"
 CONFIRM_TIMEOUT_SECONDS = 10
@@ -40,7 +40,7 @@ class EventPublisher:
 
     def publish(self, events: Sequence[RowMapping]) -> None:
         """Publish `events` in their order. Returns when the broker has confirmed all of them."""
-        documents = [_document(event) for event in events]
+        documents = [orjson.dumps(cloud_event_of(event)) for event in events]
         for event, document in zip(events, documents, strict=True):
             self._producer.publish(
                 document,
@@ -65,11 +65,3 @@ def _redis(broker_url: str) -> Redis:
     return Redis.from_url(
         broker_url, socket_timeout=SOCKET_TIMEOUT_SECONDS, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS
     )
-
-
-_ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
-
-
-def _document(event: RowMapping) -> bytes:
-    attributes: dict[str, Any] = {column: event[column] for column in _ENVELOPE}
-    return orjson.dumps(cloud_event(**attributes))

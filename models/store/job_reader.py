@@ -1,6 +1,8 @@
 """The jobs that a transaction needs: those its commands name, those that are due, those that there is room for.
 
-Every list of ids or values travels as one array, so that each statement is prepared once for any number of them.
+Every list of ids or values travels as one array, so that each statement is prepared once for any number of them. What an
+index is made for, a status or a key of the document, is spelled out in the statement: a plan that is kept for any value
+of a parameter could not use that index.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,6 +33,10 @@ from models.lifecycle import RETRYABLE, JobStatus
 from models.store.job_rows import job_of
 from models.store.tables import jobs
 
+_QUEUED = literal(JobStatus.QUEUED.value, literal_execute=True)
+_PROCESSING = literal(JobStatus.PROCESSING.value, literal_execute=True)
+_SHA256 = jobs.c.document.op("->>", return_type=Text())(literal("sha256", literal_execute=True))
+
 
 class JobReader:
     """Loads jobs of groups that the transaction of `connection` has locked."""
@@ -51,12 +57,12 @@ class JobReader:
 
     def overdue(self, group_ids: Iterable[UUID], now: datetime) -> list[Job]:
         """Return the jobs of the groups whose lease has lapsed."""
-        lapsed = (jobs.c.status == JobStatus.PROCESSING) & (jobs.c.lease_expires_at <= now)
+        lapsed = (jobs.c.status == _PROCESSING) & (jobs.c.lease_expires_at <= now)
         return self._read(select(jobs).where(_in_groups(group_ids), lapsed))
 
-    def queued(self, group_ids: Iterable[UUID]) -> list[Job]:
-        """Return the queued jobs of the groups."""
-        return self._read(select(jobs).where(_in_groups(group_ids), jobs.c.status == JobStatus.QUEUED))
+    def queued(self, group_id: UUID) -> list[Job]:
+        """Return the queued jobs of the group."""
+        return self._read(select(jobs).where(jobs.c.group_id == group_id, jobs.c.status == _QUEUED))
 
     def due(self, limits: Mapping[UUID, int], now: datetime) -> list[Job]:
         """Return the next due jobs of each group, as many as its limit says."""
@@ -65,7 +71,7 @@ class JobReader:
         is_due = or_(jobs.c.next_attempt_at.is_(None), jobs.c.next_attempt_at <= now)
         following = (
             select(jobs)
-            .where(jobs.c.group_id == asked.c.id, jobs.c.status == JobStatus.QUEUED, is_due)
+            .where(jobs.c.group_id == asked.c.id, jobs.c.status == _QUEUED, is_due)
             .order_by(jobs.c.number)
             .limit(asked.c.maximum)
             .lateral("following")
@@ -75,9 +81,8 @@ class JobReader:
     def known_documents(self, pairs: Iterable[tuple[UUID, str]]) -> list[tuple[UUID, str]]:
         """Return which of these (group id, SHA-256) are documents of the group already."""
         wanted = _pairs(pairs, Text())
-        sha256 = jobs.c.document["sha256"].astext
-        same = (jobs.c.group_id == wanted.c.group_id) & (sha256 == wanted.c.value)
-        query = select(jobs.c.group_id, sha256).join(wanted, same)
+        same = (jobs.c.group_id == wanted.c.group_id) & (wanted.c.value == _SHA256)
+        query = select(jobs.c.group_id, _SHA256).join(wanted, same)
         return [(group_id, known) for group_id, known in self._connection.execute(query)]
 
     def _read(self, query: Select[Any]) -> list[Job]:

@@ -7,12 +7,14 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, text, up
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger
 
+from models.events import cloud_event
 from models.store.tables import events
 
 RELAY_LOCK = 0x0CF1_0002
 """Advisory lock of the one relay that publishes. It lives and dies with the connection that also stamps, so that a
 relay that lost its lead can no longer stamp either."""
 
+_ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
 _CHANNEL = "ocr_invoice_events"
 
 _ORDINALS: Any = bindparam("ordinals", type_=ARRAY(BigInteger))
@@ -30,6 +32,11 @@ def unpublished(connection: Connection, limit: int) -> Sequence[RowMapping]:
     """
     query = select(events).where(events.c.position.is_(None)).order_by(events.c.ordinal).limit(limit)
     return connection.execute(query).mappings().all()
+
+
+def cloud_event_of(row: RowMapping) -> dict[str, Any]:
+    """Return the event in `row` as a CloudEvent."""
+    return cloud_event(**{attribute: row[attribute] for attribute in _ENVELOPE})
 
 
 def last_position(connection: Connection) -> int:

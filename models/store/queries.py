@@ -1,6 +1,7 @@
 """What can be read of groups, jobs and outcomes. Deleted groups are never seen."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,17 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.contract import storable_text
+from models.job import Job
 from models.job_group import JobGroup
+from models.lifecycle import JobStatus
 from models.outcome import HandledCommand, Outcome
 from models.resources import JobResource
 from models.store.filters import parse_filter
 from models.store.group_rows import group_of
+from models.store.job_rows import job_of
+from models.store.outbox import cloud_event_of
 from models.store.sorting import Direction, group_order, job_order
-from models.store.tables import commands, job_groups, jobs
+from models.store.tables import commands, events, job_groups, jobs
 from models.store.words import search_query
 
 _MAX_OFFSET = 2**63 - 1
@@ -67,7 +72,39 @@ async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listin
     """
     order = job_order(listing.sort, listing.order)
     rows, total = await _page(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(*order), listing)
-    return [JobResource.model_construct(**row) for row in rows], total
+    return [JobResource.of(job_of(row)) for row in rows], total
+
+
+async def get_job(connection: AsyncConnection, group_id: UUID, job_id: UUID) -> Job | None:
+    """Return the job, or None if the group, which the caller has seen, has none of that id."""
+    query = select(jobs).where(jobs.c.group_id == group_id, jobs.c.id == job_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else job_of(row)
+
+
+async def next_attempt_at(connection: AsyncConnection, group_id: UUID) -> datetime | None:
+    """Return when the first of the group's queued jobs that wait for another attempt may have it."""
+    waiting = jobs.c.next_attempt_at.is_not(None) & (jobs.c.status == JobStatus.QUEUED)
+    query = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.group_id == group_id, waiting)
+    found: datetime | None = (await connection.execute(query)).scalar_one()
+    return found
+
+
+async def count_ahead(connection: AsyncConnection, job: Job) -> int:
+    """Return how many queued jobs of its group come before `job`."""
+    earlier = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.number < job.number)
+    query = select(func.count()).select_from(jobs).where(jobs.c.group_id == job.group_id, earlier)
+    return (await connection.execute(query)).scalar_one()
+
+
+async def list_history(
+    connection: AsyncConnection, group_id: UUID, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the page of the group's published events, oldest first, as CloudEvents, and how many there are."""
+    published = select(events).where(events.c.group_id == group_id, events.c.position.is_not(None))
+    listing = Listing(limit=limit, offset=offset)
+    rows, total = await _page(connection, published.order_by(events.c.position), listing)
+    return [cloud_event_of(row) for row in rows], total
 
 
 async def get_handled(connection: AsyncConnection, command_id: str) -> HandledCommand | None:

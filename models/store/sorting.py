@@ -31,6 +31,7 @@ GROUP_SORTS: dict[str, Column[Any]] = {
 """The fields that groups can be sorted by, by their names on the wire."""
 
 JOB_SORTS: dict[str, Column[Any]] = {
+    "number": jobs.c.number,
     "createdAt": jobs.c.created_at,
     "updatedAt": jobs.c.updated_at,
     "finishedAt": jobs.c.finished_at,

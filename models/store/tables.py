@@ -89,6 +89,10 @@ Index(
     postgresql_where=_living,
 )
 
+# Retention: groups that ended long ago.
+Index("ix_job_groups_finished", job_groups.c.finished_at, postgresql_where=_living)
+# Retention: groups whose jobs can go.
+Index("ix_job_groups_deleted", job_groups.c.deleted_at, postgresql_where=job_groups.c.deleted_at.is_not(None))
 # What is due: groups that run out of time.
 Index("ix_job_groups_expires", job_groups.c.expires_at, postgresql_where=_living & job_groups.c.finished_at.is_(None))
 

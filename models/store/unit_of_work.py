@@ -1,7 +1,7 @@
 """One transaction of the service: what it loads and locks, and what it writes back."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -71,10 +71,9 @@ class UnitOfWork:
             self._stored_groups.add(row["id"])
         self._load_jobs(needs)
 
-    def load_queue(self, group_ids: Collection[UUID]) -> None:
-        """Load all queued jobs of the groups."""
-        if group_ids:
-            self._take(JobReader(self.connection).queued(group_ids))
+    def load_queue(self, group_id: UUID) -> None:
+        """Load all queued jobs of the group."""
+        self._take(JobReader(self.connection).queued(group_id))
 
     def load_due(self, room: Mapping[UUID, int]) -> None:
         """Load as many of each group's next due jobs as it has room for."""
@@ -93,6 +92,10 @@ class UnitOfWork:
             self._changed_jobs.update(dict.fromkeys((group.id, job_id) for job_id in event.job_ids))
         self.append(event, envelope, group.sequence)
         return group
+
+    def has_changed(self, group_id: UUID) -> bool:
+        """Whether anything happened to the group in this transaction."""
+        return group_id in self._changed_groups
 
     def append(self, event: DomainEvent, envelope: CommandEnvelope, sequence: int | None = None) -> None:
         """Take `event`, which `envelope` caused, into the history and the outbox."""

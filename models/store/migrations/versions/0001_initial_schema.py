@@ -105,11 +105,25 @@ def upgrade() -> None:
         postgresql_where=sa.text("deleted_at IS NULL"),
     )
     op.create_index(
+        "ix_job_groups_deleted",
+        "job_groups",
+        ["deleted_at"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_job_groups_expires",
         "job_groups",
         ["expires_at"],
         unique=False,
         postgresql_where=sa.text("deleted_at IS NULL AND finished_at IS NULL"),
+    )
+    op.create_index(
+        "ix_job_groups_finished",
+        "job_groups",
+        ["finished_at"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NULL"),
     )
     op.create_index(
         "ix_job_groups_metadata",
