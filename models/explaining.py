@@ -72,9 +72,7 @@ def _queue_reasons(group: JobGroup, now: datetime, next_attempt_at: datetime | N
     if not group.room and limit is not None:
         return [f"{_jobs(group.counts.queued)} waiting for room: maxConcurrency is {limit}."]
     if next_attempt_at is not None and next_attempt_at > now:
-        return [
-            f"{_jobs(group.counts.queued)} waiting for another attempt, the first until {_instant(next_attempt_at)}."
-        ]
+        return [f"{_jobs(group.counts.queued)} waiting to be retried, the first until {_instant(next_attempt_at)}."]
     return [f"{_jobs(group.counts.queued)} due; housekeeping dispatches within seconds."]
 
 

@@ -23,15 +23,15 @@ def groups_due(connection: Connection, now: datetime, limit: int) -> list[UUID]:
 def groups_finished(connection: Connection, before: datetime, limit: int) -> list[UUID]:
     """Return up to `limit` ids of groups that ended before `before`, the oldest first."""
     query = _living(select(job_groups.c.id)).where(job_groups.c.finished_at < before)
-    return [row[0] for row in connection.execute(query.order_by(job_groups.c.finished_at).limit(limit))]
+    return list(connection.execute(query.order_by(job_groups.c.finished_at).limit(limit)).scalars())
 
 
-def _lapsed_leases(now: datetime) -> Select[tuple[UUID]]:
+def _lapsed_leases(now: datetime) -> Select[UUID]:
     lapsed = (jobs.c.status == JobStatus.PROCESSING) & (jobs.c.lease_expires_at <= now)
     return _living(select(jobs.c.group_id).join(job_groups, job_groups.c.id == jobs.c.group_id)).where(lapsed)
 
 
-def _due_retries(now: datetime) -> Select[tuple[UUID]]:
+def _due_retries(now: datetime) -> Select[UUID]:
     """Only where there is room: a full group is filled by the report that makes room."""
     due = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.next_attempt_at <= now)
     concurrency = cast(job_groups.c.processing_settings["maxConcurrency"].astext, Integer)
@@ -40,10 +40,10 @@ def _due_retries(now: datetime) -> Select[tuple[UUID]]:
     return query.where(due, room, job_groups.c.intent == Intent.ACTIVE)
 
 
-def _out_of_time(now: datetime) -> Select[tuple[UUID]]:
+def _out_of_time(now: datetime) -> Select[UUID]:
     unfinished = job_groups.c.finished_at.is_(None) & (job_groups.c.intent != Intent.CANCELLED)
     return _living(select(job_groups.c.id)).where(job_groups.c.expires_at <= now, unfinished)
 
 
-def _living(query: Select[tuple[UUID]]) -> Select[tuple[UUID]]:
+def _living(query: Select[UUID]) -> Select[UUID]:
     return query.where(job_groups.c.deleted_at.is_(None))

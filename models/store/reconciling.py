@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, or_, select, update
@@ -34,7 +35,7 @@ def repair(connection: Connection, group_ids: Sequence[UUID]) -> None:
         connection.execute(update(job_groups).where(job_groups.c.id == group_id).values(values))
 
 
-def _differing() -> Select[tuple[object, ...]]:
+def _differing() -> Select[*tuple[Any, ...]]:
     actual = _actual().subquery("actual")
     columns = [func.coalesce(actual.c[bucket], 0).label(f"actual_{bucket}") for bucket in Counts.__slots__]
     differs: list[ColumnElement[bool]] = [
@@ -45,7 +46,7 @@ def _differing() -> Select[tuple[object, ...]]:
     return select(job_groups.c.id, *stored, *columns).select_from(joined).where(or_(*differs)).order_by(job_groups.c.id)
 
 
-def _actual() -> Select[tuple[object, ...]]:
+def _actual() -> Select[*tuple[Any, ...]]:
     buckets = [func.count().filter(jobs.c.status == status).label(status.value) for status in JobStatus]
     return select(jobs.c.group_id, *buckets).group_by(jobs.c.group_id)
 
