@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from settings import MissingSetting, Settings, explain
 from workers import operations
+from workers.engine.command import engine
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -62,7 +63,7 @@ def run() -> None:
 def demo() -> None:
     """Start everything, walk one job group through it for the eye, and stop."""
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
-    importlib.import_module("workers.demo").run()
+    importlib.import_module("workers.demo.walk").run()
 
 
 @app.command(rich_help_panel=PROCESSES)
@@ -102,6 +103,7 @@ def migrate() -> None:
     importlib.import_module("models.store.migrations").upgrade(url)
 
 
+app.command(rich_help_panel=PROCESSES)(engine)
 app.command(rich_help_panel=ANSWERS)(operations.explain)
 app.command(rich_help_panel=ANSWERS)(operations.reconcile)
 

@@ -1,8 +1,8 @@
 """The jobs that a transaction needs: those its commands name, those that are due, those that there is room for.
 
-Every list of ids or values travels as one array, so that each statement is prepared once for any number of them. What an
-index is made for, a status or a key of the document, is spelled out in the statement: a plan that is kept for any value
-of a parameter could not use that index.
+Every list of ids or values travels as one array, so that each statement is prepared once for any number of them. What
+an index is made for, a status or a key of the document, is spelled out in the statement: a plan that is kept for any
+value of a parameter could not use that index.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from models.commands import CommandEnvelope, parse_command
+from models.deciding import decide, merge_patch
 from models.errors import Refusal
-from models.job_group import JobGroup, decide, evolve, merge_patch
+from models.job_group import JobGroup
 from models.lifecycle import Status
+from models.loaded import Loaded
 
 GROUP_ID = "0186071a-5d40-7000-8000-000000000001"
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -34,7 +36,7 @@ class Aggregate(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.group: JobGroup | None = None
+        self.loaded = Loaded()
         self.expected: dict[str, Any] | None = None
         self.deleted = False
         self.applied = 0
@@ -43,15 +45,19 @@ class Aggregate(RuleBasedStateMachine):
     def ask(self, type_: str, data: dict[str, Any]) -> str:
         envelope = CommandEnvelope(id="c", type=f"job_group.{type_}", data={"id": GROUP_ID, **data})
         try:
-            events = decide(self.group, parse_command(envelope))
+            events = decide(self.loaded, parse_command(envelope), NOW)
         except Refusal as refusal:
             return refusal.code
         for event in events:
             assert event.version == self.applied + 1
-            self.group = evolve(self.group, event, NOW)
+            self.loaded.happen(event, NOW)
         self.applied += 1
         self.event_count += len(events)
         return "succeeded"
+
+    @property
+    def group(self) -> JobGroup | None:
+        return self.loaded.group
 
     def answer_expected(self, version: int | None) -> str:
         if self.expected is None or self.deleted:

@@ -1,16 +1,21 @@
 """The aggregate: what each command makes happen, and what it refuses."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from models.commands import Command, CommandEnvelope, parse_command
+from models.command import Command
+from models.commands import CommandEnvelope, parse_command
+from models.deciding import decide, merge_patch
 from models.errors import AlreadyExists, NotFound, PayloadTooLarge, ValidationFailed, VersionConflict
+from models.event import GroupEvent
 from models.events import JobGroupCreated, JobGroupDeleted, JobGroupUpdated
-from models.job_group import JobGroup, decide, evolve, merge_patch
+from models.job_group import JobGroup, evolve
 from models.lifecycle import Intent, Status
+from models.loaded import Loaded
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -21,13 +26,17 @@ def command(type_: str, **data: Any) -> Command:
     return parse_command(CommandEnvelope(id=str(uuid4()), type=f"job_group.{type_}", data=data))
 
 
+def decided(group: JobGroup | None, asked: Command) -> Sequence[GroupEvent]:
+    return decide(Loaded(group), asked, LATER)
+
+
 def made(**fields: Any) -> JobGroup:
-    (created,) = decide(None, command("create", **{**MINIMAL, **fields}))
+    (created,) = decided(None, command("create", **{**MINIMAL, **fields}))
     return evolve(None, created, NOW)
 
 
 def after(group: JobGroup, asked: Command) -> JobGroup:
-    for event in decide(group, asked):
+    for event in decided(group, asked):
         group = evolve(group, event, LATER)
     return group
 
@@ -60,9 +69,9 @@ def test_a_command_id_that_is_no_uuid_makes_the_same_group_id_each_time() -> Non
 def test_an_id_that_exists_or_existed_is_refused() -> None:
     group = made()
     with pytest.raises(AlreadyExists, match="exists already"):
-        decide(group, command("create", id=str(group.id), **MINIMAL))
+        decided(group, command("create", id=str(group.id), **MINIMAL))
     with pytest.raises(AlreadyExists, match="was deleted"):
-        decide(after(group, command("delete", id=str(group.id))), command("create", id=str(group.id), **MINIMAL))
+        decided(after(group, command("delete", id=str(group.id))), command("create", id=str(group.id), **MINIMAL))
 
 
 def test_an_update_replaces_everything() -> None:
@@ -74,7 +83,7 @@ def test_an_update_replaces_everything() -> None:
 
 def test_an_update_tells_which_fields_changed() -> None:
     group = made(batchNumber="B-1")
-    (event,) = decide(group, command("update", id=str(group.id), batchNumber="B-2", **MINIMAL))
+    (event,) = decided(group, command("update", id=str(group.id), batchNumber="B-2", **MINIMAL))
     assert isinstance(event, JobGroupUpdated)
     assert event.changed == ["batchNumber"]
 
@@ -96,14 +105,14 @@ def test_a_patch_changes_what_it_names_and_null_means_the_default() -> None:
 def test_a_patch_that_breaks_the_contract_names_each_field() -> None:
     group = made()
     with pytest.raises(ValidationFailed) as refused:
-        decide(group, command("patch", id=str(group.id), patch={"name": None, "tags": [5], "nmae": "x"}))
+        decided(group, command("patch", id=str(group.id), patch={"name": None, "tags": [5], "nmae": "x"}))
     assert {error.field for error in refused.value.facts["errors"]} == {"patch.name", "patch.tags.0", "patch.nmae"}
 
 
 def test_patches_cannot_grow_a_group_without_end() -> None:
     group = made(metadata={"a": "x" * 200_000})
     with pytest.raises(PayloadTooLarge):
-        decide(group, command("patch", id=str(group.id), patch={"metadata": {"b": "x" * 100_000}}))
+        decided(group, command("patch", id=str(group.id), patch={"metadata": {"b": "x" * 100_000}}))
 
 
 @pytest.mark.parametrize("type_", ["update", "patch", "delete"])
@@ -112,9 +121,9 @@ def test_what_is_not_there_cannot_change(type_: str) -> None:
     extra = {"update": MINIMAL, "patch": {"patch": {}}, "delete": {}}[type_]
     asked = command(type_, id=str(group.id), **extra)
     with pytest.raises(NotFound, match="there is no job group"):
-        decide(None, asked)
+        decided(None, asked)
     with pytest.raises(NotFound, match="was deleted"):
-        decide(after(group, command("delete", id=str(group.id))), asked)
+        decided(after(group, command("delete", id=str(group.id))), asked)
 
 
 @pytest.mark.parametrize("type_", ["update", "patch", "delete"])
@@ -122,14 +131,14 @@ def test_a_version_that_has_passed_is_refused_and_the_current_one_told(type_: st
     group = after(made(), command("patch", id=str(made().id), patch={}))
     extra = {"update": MINIMAL, "patch": {"patch": {}}, "delete": {}}[type_]
     with pytest.raises(VersionConflict) as refused:
-        decide(group, command(type_, id=str(group.id), expectedVersion=1, **extra))
+        decided(group, command(type_, id=str(group.id), expectedVersion=1, **extra))
     assert refused.value.facts == {"current_version": 2}
-    assert decide(group, command(type_, id=str(group.id), expectedVersion=2, **extra))
+    assert decided(group, command(type_, id=str(group.id), expectedVersion=2, **extra))
 
 
 def test_a_deleted_group_keeps_its_last_status() -> None:
     group = made()
-    (event,) = decide(group, command("delete", id=str(group.id)))
+    (event,) = decided(group, command("delete", id=str(group.id)))
     assert isinstance(event, JobGroupDeleted)
     assert evolve(group, event, LATER).deleted_at == LATER
 
@@ -143,7 +152,7 @@ def test_the_expiry_counts_from_the_creation_whenever_it_is_set() -> None:
 
 def test_the_created_event_carries_the_whole_group_but_no_secret() -> None:
     channel = {"type": "webhook", "url": "https://example.com/hook", "secret": "whsec_top"}
-    (event,) = decide(None, command("create", **MINIMAL, notifications={"channels": [channel]}))
+    (event,) = decided(None, command("create", **MINIMAL, notifications={"channels": [channel]}))
     assert isinstance(event, JobGroupCreated)
     assert "whsec_top" not in event.model_dump_json()
     assert "whsec_top" not in repr(event)

@@ -1,35 +1,25 @@
-"""The main job, walked for the eye: a group by HTTP, commands from the broker, the events as a subscriber gets them."""
+"""The main job, walked for the eye: a group by HTTP, commands from the broker, real invoices read, events all along."""
 
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Event, Thread
 from typing import Any
 
 import httpx
 from celery import Celery
-from kombu.entity import Queue as BrokerQueue
-from kombu.message import Message
-from kombu.messaging import Consumer, Producer
+from kombu.messaging import Producer
 from redis import Redis
-from rich.console import Console
 from rich.table import Table
 from uuid_utils.compat import uuid7
 
-from client.broker import EVENT_EXCHANGE, INTAKE_QUEUE, celery_settings, connect, is_redis
+from client.broker import INTAKE_QUEUE, celery_settings, connect, is_redis
 from client.producer import CommandProducer
 from models import names
 from models.commands import CommandEnvelope
 from settings import Settings
+from workers.demo.invoices import read_invoices
+from workers.demo.stage import GROUPS, TIMEOUT_SECONDS, Events, console, http_client, say, show_events, subscription
 from workers.supervision.supervisor import Supervisor
-
-GROUPS = "/ocr-invoice-job-groups"
-TIMEOUT_SECONDS = 20
-
-console = Console(highlight=False, soft_wrap=True)
 
 
 def run() -> None:
@@ -40,27 +30,28 @@ def run() -> None:
         with Supervisor(Settings(home=Path(home), port=0)) as service:
             starting.stop()
             console.print(f"[bold green]The service is up[/] at {service.url}")
-            with _subscription(service.settings.require("broker_url")) as events, _http(service) as http:
+            with subscription(service.settings.require("broker_url")) as events, http_client(service) as http:
                 _walk(service.settings.require("broker_url"), service.settings, http, events)
         console.print("[dim]Stopped; nothing is left running. `make run` keeps a service up.[/]")
 
 
-def _walk(broker_url: str, settings: Settings, http: httpx.Client, events: "Queue[dict[str, Any]]") -> None:
+def _walk(broker_url: str, settings: Settings, http: httpx.Client, events: Events) -> None:
     group = _create_by_http(http)
-    _show_events(events, 1)
+    show_events(events, 1)
     _update_by_celery(broker_url, settings.require("redis_url"), group["id"])
-    _show_events(events, 1)
+    show_events(events, 1)
     _patch_by_json(broker_url, group["id"])
-    _show_events(events, 1)
+    show_events(events, 1)
     _send_batch(broker_url)
-    _show_events(events, 4)
+    show_events(events, 4)
     _list(http)
+    read_invoices(settings, http, events)
     _delete_by_http(http, group["id"])
-    _show_events(events, 1)
+    show_events(events, 1)
 
 
 def _create_by_http(http: httpx.Client) -> dict[str, Any]:
-    _say("A caller of the HTTP API sends the documentation's own sample")
+    say("A caller of the HTTP API sends the documentation's own sample")
     operation = http.get("/openapi.json").raise_for_status().json()["paths"][GROUPS]["post"]
     sample = operation["requestBody"]["content"]["application/json"]["example"]
     answer = http.post(GROUPS, json=sample).raise_for_status()
@@ -71,7 +62,7 @@ def _create_by_http(http: httpx.Client) -> dict[str, Any]:
 
 
 def _update_by_celery(broker_url: str, redis_url: str, group_id: str) -> None:
-    _say("A Celery client sends a task by name; its result is the command's outcome")
+    say("A Celery client sends a task by name; its result is the command's outcome")
     celery = Celery("demo", backend=redis_url, set_as_current=False)
     celery.conf.update(celery_settings(broker_url))
     update = {"id": group_id, "name": "Invoice Batch 2023-001, rescanned", "template": "standard-invoice"}
@@ -82,7 +73,7 @@ def _update_by_celery(broker_url: str, redis_url: str, group_id: str) -> None:
 
 
 def _patch_by_json(broker_url: str, group_id: str) -> None:
-    _say("A producer in any language writes plain JSON")
+    say("A producer in any language writes plain JSON")
     data = {"id": group_id, "patch": {"priority": "urgent", "metadata": {"site": "Lyon"}}}
     command = {"specversion": "1.0", "id": str(uuid7()), "source": "/demo", "type": names.JOB_GROUP_PATCH, "data": data}
     document = json.dumps(command)
@@ -97,7 +88,7 @@ def _patch_by_json(broker_url: str, group_id: str) -> None:
 
 
 def _send_batch(broker_url: str) -> None:
-    _say("A producer sends many commands at once; one message, one transaction. One of them is wrong")
+    say("A producer sends many commands at once; one message, one transaction. One of them is wrong")
     with CommandProducer(broker_url) as producer:
         for name in ("February", "March", "April", " "):
             data = {"name": name, "template": "standard-invoice", "tags": ["2023"], "priority": "low"}
@@ -106,7 +97,7 @@ def _send_batch(broker_url: str) -> None:
 
 
 def _list(http: httpx.Client) -> None:
-    _say("Reading: a filter, a search, a page")
+    say("Reading: a filter, a search, a page")
     condition = {"$or": [{"priority": {"$in": ["high", "urgent"]}}, {"tags": "2023"}]}
     query: dict[str, Any] = {"filter": json.dumps(condition), "sort": "priority", "limit": 3}
     found = http.get(GROUPS, params=query).raise_for_status().json()
@@ -121,56 +112,6 @@ def _list(http: httpx.Client) -> None:
 
 
 def _delete_by_http(http: httpx.Client, group_id: str) -> None:
-    _say("And the end")
+    say("And the end")
     answer = http.delete(f"{GROUPS}/{group_id}").raise_for_status()
     console.print(f"  DELETE → [green]{answer.status_code}[/], {answer.json()['message']}")
-
-
-def _show_events(events: "Queue[dict[str, Any]]", count: int) -> None:
-    for _ in range(count):
-        try:
-            event = events.get(timeout=TIMEOUT_SECONDS)
-        except Empty:
-            raise TimeoutError(f"no event within {TIMEOUT_SECONDS} s") from None
-        detail = event["data"].get("error", {}).get("detail") or f"version {event['data']['version']}"
-        colour = "red" if event["type"].endswith("rejected.v1") else "cyan"
-        number = f"#{event['sequence']}" if "sequence" in event else "  "
-        console.print(f"    [{colour}]⟵ {event['type']}[/] {number} of {event['subject'][-12:]}: {detail}")
-
-
-def _say(step: str) -> None:
-    console.print(f"\n[bold]{step}[/]")
-
-
-def _http(service: Supervisor) -> httpx.Client:
-    headers = {"X-API-Key": service.api_key}
-    return httpx.Client(base_url=service.url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False)
-
-
-@contextmanager
-def _subscription(broker_url: str) -> Iterator["Queue[dict[str, Any]]"]:
-    """A subscriber as anybody would write it: a queue bound to the exchange, a callback, an acknowledgement."""
-    events: Queue[dict[str, Any]] = Queue()
-    stop = Event()
-    with connect(broker_url) as connection:
-        queue = BrokerQueue("demo.events", EVENT_EXCHANGE, routing_key="#", durable=False, auto_delete=True)
-
-        def on_message(message: Message) -> None:
-            events.put(json.loads(message.body))
-            message.ack()
-
-        def receive() -> None:
-            while not stop.is_set():
-                try:
-                    connection.drain_events(timeout=0.2)
-                except TimeoutError:
-                    continue
-
-        with Consumer(connection, [queue], on_message=on_message):
-            thread = Thread(target=receive, name="subscriber")
-            thread.start()
-            try:
-                yield events
-            finally:
-                stop.set()
-                thread.join()

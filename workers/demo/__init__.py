@@ -1,0 +1,1 @@
+"""The service at work, for the eye."""
