@@ -3,32 +3,47 @@
 from typing import Any
 
 from celery import Task
+from celery.exceptions import Reject
 
 from models import names
 from tasks.app import app
-from tasks.receiving import receive, receive_one
+from tasks.receiving import CommandDied, receive, receive_one, rescue
 
 
-@app.task(name=names.JOB_GROUP_CREATE, bind=True, typing=False)
+class CommandTask(Task):
+    """Takes any keyword, `self` included, which is for the command's contract to judge. Ends with an outcome or a dead
+    letter."""
+
+    def __call__(self, /, *args: Any, **data: Any) -> Any:
+        try:
+            return self.run(*args, **data)
+        except (Reject, CommandDied):
+            raise
+        except Exception as error:
+            rescue(self.request, args, data, error)
+            raise CommandDied(self.request.id) from error
+
+
+@app.task(name=names.JOB_GROUP_CREATE, base=CommandTask, bind=True, typing=False)
 def create_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_GROUP_CREATE, args, data)
 
 
-@app.task(name=names.JOB_GROUP_UPDATE, bind=True, typing=False)
+@app.task(name=names.JOB_GROUP_UPDATE, base=CommandTask, bind=True, typing=False)
 def update_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_GROUP_UPDATE, args, data)
 
 
-@app.task(name=names.JOB_GROUP_PATCH, bind=True, typing=False)
+@app.task(name=names.JOB_GROUP_PATCH, base=CommandTask, bind=True, typing=False)
 def patch_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_GROUP_PATCH, args, data)
 
 
-@app.task(name=names.JOB_GROUP_DELETE, bind=True, typing=False)
+@app.task(name=names.JOB_GROUP_DELETE, base=CommandTask, bind=True, typing=False)
 def delete_job_group(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_GROUP_DELETE, args, data)
 
 
-@app.task(name=names.HANDLE_BATCH, typing=False, ignore_result=True)
+@app.task(name=names.HANDLE_BATCH, base=CommandTask, typing=False, ignore_result=True)
 def handle_batch(*args: Any, commands: Any = None, **unknown: Any) -> None:
     receive({"args": args, **unknown} if args or unknown else commands)
