@@ -7,6 +7,7 @@ adds no wait, a busy one fills its messages.
 import json
 import queue
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
 
 MAX_WAITING_COUNT = 10_000
 CLOSE_TIMEOUT_SECONDS = 10
+MAX_NESTING = 100
+"""Levels of lists and objects in one command. Celery's worker pickles what it reads, and dies of some three hundred."""
 _MARGIN_BYTES = 1024  # the batch message's own envelope
 
 
@@ -46,6 +49,8 @@ class CommandProducer:
         self._timeout_seconds = timeout_seconds
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MAX_WAITING_COUNT)
         self._held_back: _Waiting | None = None
+        self._closed = False
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="command-producer", daemon=True)
         self._thread.start()
 
@@ -54,11 +59,16 @@ class CommandProducer:
 
         It fails with BrokerUnavailable. Cancel it to withdraw a command that is still waiting for its turn.
 
-        Raises ValueError for data that no JSON message can carry, such as some nested hundreds of levels deep.
+        Raises ValueError for data that no message can carry, alone or in a batch with the commands of others.
         """
+        if nests_deeper(envelope.data, MAX_NESTING):
+            raise ValueError(f"data must not nest deeper than {MAX_NESTING} levels")
         command = envelope.model_dump(mode="json", exclude_none=True)
-        # As kombu will write it: spaces and \\u escapes make that up to three times as long as the shortest spelling.
+        # As kombu will write it: spaces and \u escapes make that up to three times as long as the shortest spelling.
         waiting = _Waiting(command, len(json.dumps(command)))
+        if self._closed:
+            waiting.confirmed.set_exception(BrokerUnavailable("this producer was closed"))
+            return waiting.confirmed
         try:
             self._waiting.put_nowait(waiting)
         except queue.Full:
@@ -67,6 +77,7 @@ class CommandProducer:
 
     def close(self) -> None:
         """Hand over what is waiting and end, within a bounded time."""
+        self._closed = True
         with suppress(queue.Full):  # the broker is away: what waits has no future but its own timeouts
             self._waiting.put(None, timeout=CLOSE_TIMEOUT_SECONDS)
         self._thread.join(CLOSE_TIMEOUT_SECONDS)
@@ -84,7 +95,7 @@ class CommandProducer:
 
     def _next_batch(self) -> list[_Waiting]:
         """Wait for a command, then take along what waits behind it and fits. Empty at the end."""
-        first = self._held_back or self._waiting.get()
+        first = None if self._ended else self._held_back or self._waiting.get()
         self._held_back = None
         if first is None:
             return []
@@ -95,7 +106,7 @@ class CommandProducer:
             except queue.Empty:
                 break
             if following is None:
-                self._waiting.put(None)
+                self._ended = True
                 break
             room -= following.size_bytes + len(", ")
             if room < 0:
@@ -127,3 +138,19 @@ class CommandProducer:
             mandatory=True,
             confirm_timeout=self._timeout_seconds,
         )
+
+
+def nests_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and objects nest more than `levels` deep in `value`. Level by level: it cannot overflow."""
+    containers = _containers([value])
+    for _ in range(levels):
+        containers = [inner for outer in containers for inner in _containers(_children(outer))]
+    return bool(containers)
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _children(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container

@@ -1,9 +1,9 @@
 """From a task message to outcomes: what every task does around the one transaction."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 import structlog
 from celery.exceptions import Reject
 from pydantic import ValidationError
@@ -46,6 +46,27 @@ def receive_one(request: Any, type: str, args: Sequence[Any], data: dict[str, An
     return outcome.model_dump(mode="json", exclude_none=True)
 
 
+def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Exception) -> None:
+    """Keep the message of a task that failed outside the one transaction: Celery acknowledges it, whatever happened.
+
+    Raises Reject, which puts it back into its queue, where even that fails.
+    """
+    log.error("task_died", task=request.task, task_id=request.id, exc_info=error)
+    letter = DeadLetter(
+        reason=DeadLetterReason.HANDLING_FAILED,
+        detail=repr(error),
+        source=names.COMMAND_QUEUE,
+        body=json.dumps([args, data], default=repr).encode(),
+        command_id=request.id,
+        command_type=request.task,
+    )
+    try:
+        with engine().begin() as connection:
+            bury(connection, [letter])
+    except Exception as failure:  # noqa: BLE001 - there is no third place for the message
+        raise Reject(reason=repr(failure), requeue=True) from error
+
+
 def receive(items: Any) -> list[Outcome | None]:
     """Carry out the commands of one message in their order and tell the callers that wait for them.
 
@@ -71,7 +92,7 @@ def _read(items: Any) -> tuple[list[CommandEnvelope], list[DeadLetter]]:
 
 
 def _unreadable(item: Any, detail: str) -> DeadLetter:
-    body = orjson.dumps(item, default=repr)
+    body = json.dumps(item, default=repr).encode()
     return DeadLetter(DeadLetterReason.INVALID_COMMAND, detail, names.COMMAND_QUEUE, body)
 
 

@@ -18,10 +18,14 @@ from models.dead_letter import DeadLetter, DeadLetterReason
 from models.store.engine import DatabaseUnavailable
 from models.store.graveyard import bury
 from tasks.connections import engine
+from workers.message_faults import fault_of_message
 
 log = structlog.get_logger()
 
 UNAVAILABLE_PAUSE_SECONDS = 1.0
+CELERY_TASKS = "celery."
+"""Celery's own, such as `celery.map`, which runs any task within itself."""
+FAULTS_OF_DATA = (TypeError, ValueError, LookupError, AttributeError)
 
 
 class GuardedConsumer(Consumer):
@@ -33,9 +37,18 @@ class GuardedConsumer(Consumer):
         def on_message(message: Message) -> None:
             reason = self._objection(message)
             if reason is None:
-                handle(message)
+                try_to_handle(message)
             else:
                 self._bury(message, *reason)
+
+        def try_to_handle(message: Message) -> None:
+            try:
+                handle(message)
+            except (*self.connection_errors, *self.channel_errors):
+                raise
+            except FAULTS_OF_DATA as error:
+                # Whatever Celery trips over in a header that nobody thought of here.
+                self._bury(message, DeadLetterReason.INVALID_MESSAGE, repr(error))
 
         return on_message
 
@@ -50,11 +63,11 @@ class GuardedConsumer(Consumer):
             payload = message.payload
         except Exception as error:  # noqa: BLE001 - kombu lets through whatever the decoder raised
             return DeadLetterReason.UNDECODABLE, repr(error)
-        fault = _fault_of_headers(message.headers) or _fault_of_body(payload)
-        if fault:
+        if fault := fault_of_message(message.headers, message.properties, payload):
             return DeadLetterReason.INVALID_MESSAGE, fault
-        if message.headers["task"] not in self.strategies:
-            return DeadLetterReason.UNKNOWN_TASK, f"there is no task {message.headers['task']!r}"
+        task = message.headers["task"]
+        if task not in self.strategies or task.startswith(CELERY_TASKS):
+            return DeadLetterReason.UNKNOWN_TASK, f"there is no task {task!r}"
         return None
 
     def _bury(self, message: Message, reason: DeadLetterReason, detail: str) -> None:
@@ -68,27 +81,6 @@ class GuardedConsumer(Consumer):
             message.reject_log_error(log, self.connection_errors, requeue=True)
         else:
             message.ack_log_error(log, self.connection_errors)
-
-
-def _fault_of_headers(headers: Any) -> str | None:
-    if not isinstance(headers, dict) or not isinstance(headers.get("task"), str):
-        return "no task name in the headers (task message protocol 2)"
-    if not isinstance(headers.get("id"), str) or not headers["id"]:
-        return "no task id in the headers"
-    if headers.get("eta") or headers.get("expires"):
-        return "eta, countdown and expires are not supported: due times belong in the database"
-    if headers.get("timelimit") not in (None, [None, None]):
-        return "time limits are the service's own"
-    return None
-
-
-def _fault_of_body(payload: Any) -> str | None:
-    match payload:
-        case [list(), dict(), dict() | None as embedded]:
-            follow_up = sorted(name for name, value in (embedded or {}).items() if value)
-            return f"follow-up tasks are not supported: {', '.join(follow_up)}" if follow_up else None
-        case _:
-            return "the body must be [args, kwargs, embed]: a list, an object and an object"
 
 
 def _letter(message: Message, reason: DeadLetterReason, detail: str) -> DeadLetter:

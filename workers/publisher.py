@@ -46,7 +46,7 @@ class EventPublisher:
                 document,
                 routing_key=event["name"],
                 content_type=CONTENT_TYPE,
-                content_encoding="utf-8",
+                content_encoding="binary",  # else a subscriber would get text from RabbitMQ and bytes from Redis
                 message_id=str(event["id"]),
                 type=names.event_type(event["name"]),
                 confirm_timeout=CONFIRM_TIMEOUT_SECONDS,

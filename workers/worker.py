@@ -1,7 +1,12 @@
 """The process that carries out commands: a Celery worker whose consumer survives any message."""
 
-from celery.apps.worker import Worker
+from functools import partial
 
+from celery.apps.worker import Worker
+from kombu.serialization import register
+from kombu.utils.json import dumps, loads
+
+from client.broker import is_redis
 from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
@@ -13,8 +18,12 @@ def run(settings: Settings) -> int:
     settings.require("database_url")
     configure(app, settings)
     app.conf.worker_consumer = "workers.guarded_consumer:GuardedConsumer"
+    _read_plain_json()
+    if is_redis(settings.require("broker_url")):
+        app.conf.broker_transport = "workers.guarded_redis:GuardedRedis"
     worker: Worker = app.Worker(
         loglevel=settings.log_level,
+        quiet=True,
         # None of these serves one queue with one kind of task; each costs messages on the broker.
         without_gossip=True,
         without_mingle=True,
@@ -22,3 +31,9 @@ def run(settings: Settings) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _read_plain_json() -> None:
+    """Leave objects as they are. kombu takes {"__type__": …, "__value__": …} for types of its own, so that one sender's
+    metadata could spoil the whole message that carries it, along with the commands of others."""
+    register("json", dumps, partial(loads, object_hook=None), content_type="application/json", content_encoding="utf-8")

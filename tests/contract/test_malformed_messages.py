@@ -1,0 +1,360 @@
+"""Messages that are none: the worker lives, the next command is handled, and each is found with its reason."""
+
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu import Connection, Producer
+from redis import Redis
+
+from models import names
+from tests.commands import Graveyard, ask, celery_client, create, document, eventually, fields, new_id, select
+from workers.supervision.supervisor import Supervisor
+
+NEXT_COMMAND_SECONDS = 5.0
+NO_FOLLOW_UP = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+INJECTED_ID = "0199aaaa-0000-7000-8000-00000000feed"
+INJECTED = {
+    "task": names.JOB_GROUP_CREATE,
+    "args": [],
+    "kwargs": {"id": INJECTED_ID, **fields()},
+    "options": {},
+    "subtask_type": None,
+    "immutable": True,
+}
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A message on the command queue: a good one, but for what a case replaces."""
+
+    name: str
+    reason: str
+    body: Any = None
+    """Bytes as they are, anything else as JSON; None: a good body."""
+    headers: dict[str, Any] | None = field(default_factory=dict)
+    """Replace those of a good message, or remove them where they are `...`; None: no headers at all."""
+    content_type: str = "application/json"
+    content_encoding: str = "utf-8"
+    properties: dict[str, Any] = field(default_factory=dict)
+
+    def publish(self, broker_url: str) -> None:
+        with Connection(broker_url) as connection:
+            Producer(connection.channel()).publish(
+                self._bytes(),
+                routing_key=names.COMMAND_QUEUE,
+                headers=self._headers(),
+                content_type=self.content_type,
+                content_encoding=self.content_encoding,
+                **self.properties,
+            )
+
+    def _bytes(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        return json.dumps(good_body() if self.body is None else self.body).encode()
+
+    def _headers(self) -> dict[str, Any]:
+        if self.headers is None:
+            return {}
+        headers = {"task": names.JOB_GROUP_CREATE, "id": new_id(), "lang": "py"} | self.headers
+        return {key: value for key, value in headers.items() if value is not ...}
+
+
+def good_body() -> list[Any]:
+    return [[], {"id": new_id(), **fields()}, NO_FOLLOW_UP]
+
+
+UNDECODABLE, INVALID, UNKNOWN = "undecodable", "invalid_message", "unknown_task"
+
+MALFORMED = [
+    Malformed("five", INVALID, body=b"5"),
+    Malformed("null", INVALID, body=b"null"),
+    Malformed("a string", INVALID, body=b'"text"'),
+    Malformed("an object", INVALID, body={"args": [], "kwargs": fields()}),
+    Malformed("no items", INVALID, body=[]),
+    Malformed("two items", INVALID, body=[[], fields()]),
+    Malformed("four items", INVALID, body=[*good_body(), None]),
+    Malformed("args no list", INVALID, body=["args", fields(), NO_FOLLOW_UP]),
+    Malformed("kwargs no object", INVALID, body=[[], [1], NO_FOLLOW_UP]),
+    Malformed("embed no object", INVALID, body=[[], fields(), [1]]),
+    Malformed("broken JSON", UNDECODABLE, body=b'[[], {"name": '),
+    Malformed("empty", INVALID, body=b""),
+    Malformed("garbage", UNDECODABLE, body=b"\x00\xff\xfe\x80garbage"),
+    Malformed("deep nesting", UNDECODABLE, body=b"[" * 50_000 + b"]" * 50_000),
+    Malformed("nesting beyond the pool", INVALID, body=[[], {"metadata": json.loads("[" * 500 + "]" * 500)}, {}]),
+    Malformed("nesting in the headers", INVALID, headers={"x-deep": json.loads("[" * 120 + "]" * 120)}),
+    Malformed("a number of 10,000 digits", UNDECODABLE, body=b"[[], {}, " + b"9" * 10_000 + b"]"),
+    Malformed("pickle", UNDECODABLE, body=pickle.dumps(good_body()), content_type="application/x-python-serialize"),
+    Malformed("yaml", UNDECODABLE, body=b"[]", content_type="application/x-yaml"),
+    Malformed("unknown content type", UNDECODABLE, content_type="application/x-nonsense"),
+    Malformed("no content type", INVALID, content_type=""),
+    Malformed("plain text", UNDECODABLE, content_type="text/plain"),
+    Malformed("unknown compression", UNDECODABLE, headers={"compression": "application/x-nonsense"}),
+    Malformed("wrong compression", UNDECODABLE, headers={"compression": "application/x-gzip"}),
+    Malformed("no headers", INVALID, headers=None),
+    Malformed("no id", INVALID, headers={"id": ...}),
+    Malformed("a null id", INVALID, headers={"id": None}),
+    Malformed("an empty id", INVALID, headers={"id": ""}),
+    Malformed("a list as id", INVALID, headers={"id": ["a"]}),
+    Malformed("no task", INVALID, headers={"task": ...}),
+    Malformed("a null task", INVALID, headers={"task": None}),
+    Malformed("a list as task", INVALID, headers={"task": ["job_group.create"]}),
+    Malformed("an unknown task", UNKNOWN, headers={"task": "job_group.explode"}),
+    Malformed("a task of Celery's own", UNKNOWN, headers={"task": "celery.map"}, body=[[INJECTED, [[]]], {}, {}]),
+    Malformed("an empty task", UNKNOWN, headers={"task": ""}),
+    Malformed("eta far away", INVALID, headers={"eta": "9999-12-31T23:59:59.999999+00:00"}),
+    Malformed("eta no time", INVALID, headers={"eta": "soon"}),
+    Malformed("eta a number", INVALID, headers={"eta": 5}),
+    Malformed("expired", INVALID, headers={"expires": "2001-01-01T00:00:00+00:00"}),
+    Malformed("expires no time", INVALID, headers={"expires": ["never"]}),
+    Malformed("time limits", INVALID, headers={"timelimit": [1, 1]}),
+    Malformed("time limits no list", INVALID, headers={"timelimit": "long"}),
+    Malformed("stamps no list", INVALID, headers={"stamped_headers": 5}),
+    Malformed("stamps unhashable", INVALID, headers={"stamped_headers": [["x"]], "stamps": 5}),
+    Malformed("headers no object", INVALID, headers={"headers": 5}),
+    Malformed("5 MB", INVALID, body=[[], fields(description="x" * 5_000_000), NO_FOLLOW_UP]),
+    *(
+        Malformed(f"injected {name}", INVALID, body=[[], fields(), {**NO_FOLLOW_UP, name: value}])
+        for name, value in (
+            ("callbacks", [INJECTED]),
+            ("errbacks", [INJECTED]),
+            ("chain", [INJECTED]),
+            ("chord", INJECTED),
+        )
+    ),
+    *(
+        Malformed(f"injected {name} as a header", INVALID, body=[[], fields(), {}], headers={name: value})
+        for name, value in (
+            ("callbacks", [INJECTED]),
+            ("errbacks", [INJECTED]),
+            ("chain", [INJECTED]),
+            ("chord", INJECTED),
+        )
+    ),
+]
+
+
+@pytest.fixture
+def client(either_service: Supervisor) -> Iterator[Celery]:
+    settings = either_service.settings
+    with celery_client(settings.require("broker_url"), settings.require("redis_url")) as app:
+        yield app
+
+
+@pytest.fixture
+def graveyard(either_service: Supervisor) -> Graveyard:
+    return Graveyard(either_service.settings.require("database_url"))
+
+
+def assert_the_next_command_is_handled(client: Celery) -> None:
+    assert ask(client, create(new_id()), NEXT_COMMAND_SECONDS)["status"] == "succeeded"
+
+
+def groups_called(service: Supervisor, id_: str) -> int:
+    sql = "SELECT FROM job_groups WHERE id = CAST(:id AS uuid)"
+    return len(select(service.settings.require("database_url"), sql, id=id_))
+
+
+@pytest.mark.parametrize("malformed", MALFORMED, ids=[malformed.name for malformed in MALFORMED])
+def test_no_message_on_the_command_queue_stops_the_worker(
+    either_service: Supervisor, client: Celery, graveyard: Graveyard, malformed: Malformed
+) -> None:
+    worker = either_service.pids["worker"]
+    malformed.publish(either_service.settings.require("broker_url"))
+    assert_the_next_command_is_handled(client)
+    letter = graveyard.next_letter()
+    assert (letter["reason"], letter["source"]) == (malformed.reason, names.COMMAND_QUEUE)
+    assert letter["detail"]
+    assert len(graveyard.letters()) == 1
+    assert either_service.pids["worker"] == worker
+    assert groups_called(either_service, INJECTED_ID) == 0
+
+
+def test_a_dead_letter_shows_the_message_as_it_came(either_service: Supervisor, graveyard: Graveyard) -> None:
+    id_, body = new_id(), [[1], {"é": "ü"}, "no embed"]
+    odd = Malformed("odd", INVALID, body=body, headers={"id": id_, "x-mine": {"a": [1]}})
+    odd.publish(either_service.settings.require("broker_url"))
+    letter = graveyard.next_letter()
+    assert json.loads(letter["body"]) == body
+    assert (letter["command_id"], letter["command_type"]) == (id_, names.JOB_GROUP_CREATE)
+    assert json.loads(letter["headers"]["x-mine"]) == {"a": [1]}
+    assert json.loads(letter["headers"]["content_type"]) == "application/json"
+
+
+ODD_BATCHES: list[tuple[str, Any]] = [
+    ("no list", 5),
+    ("empty", []),
+    ("a number beyond 64 bits", [2**70]),
+    ("a surrogate", [{"id": "\ud800", "type": "x", "data": {}}]),
+    ("a wrong reply channel", [{"id": "x", "type": "job_group.create", "data": {}, "replyTo": "elsewhere"}]),
+]
+
+
+@pytest.mark.parametrize("commands", [batch for _, batch in ODD_BATCHES], ids=[name for name, _ in ODD_BATCHES])
+def test_a_batch_of_nothing_readable_is_a_dead_letter(client: Celery, graveyard: Graveyard, commands: Any) -> None:
+    client.send_task(names.HANDLE_BATCH, kwargs={"commands": commands}, ignore_result=True)
+    assert graveyard.next_letter()["reason"] == "invalid_command"
+    assert_the_next_command_is_handled(client)
+
+
+@pytest.mark.parametrize("header", ["replyTo", "actor", "correlationId", "traceparent"])
+def test_a_header_that_no_command_can_have_is_a_dead_letter(
+    either_service: Supervisor, client: Celery, graveyard: Graveyard, header: str
+) -> None:
+    id_ = new_id()
+    odd = Malformed("odd", "invalid_command", body=[[], {"id": id_, **fields()}, {}], headers={header: {"a": [5]}})
+    odd.publish(either_service.settings.require("broker_url"))
+    assert graveyard.next_letter()["reason"] == "invalid_command"
+    assert_the_next_command_is_handled(client)
+    assert groups_called(either_service, id_) == 0
+
+
+def envelope(**changes: Any) -> bytes:
+    """What kombu keeps in a Redis list, but for what a case replaces, or removes where it is `...`."""
+    properties = {
+        "delivery_tag": new_id(),
+        "delivery_info": {"exchange": "", "routing_key": names.COMMAND_QUEUE},
+        "body_encoding": "base64",
+    }
+    whole = {"body": "NQ==", "content-type": "application/json", "content-encoding": "utf-8", "headers": {}}
+    whole |= {"properties": properties} | changes
+    return json.dumps({key: value for key, value in whole.items() if value is not ...}).encode()
+
+
+GARBAGE: list[tuple[str, bytes]] = [
+    ("a word", b"garbage"),
+    ("five", b"5"),
+    ("null", b"null"),
+    ("a list", b"[]"),
+    ("an empty object", b"{}"),
+    ("nothing", b""),
+    ("invalid UTF-8", b"\xff\xfe\x00"),
+    ("no properties", envelope(properties=...)),
+    ("properties no object", envelope(properties=5)),
+    ("no delivery tag", envelope(properties={"delivery_info": {"exchange": "", "routing_key": ""}})),
+    ("a list as delivery tag", envelope(properties={"delivery_tag": [1], "delivery_info": {}})),
+    ("no delivery info", envelope(properties={"delivery_tag": "x"})),
+    ("an empty delivery info", envelope(properties={"delivery_tag": "x", "delivery_info": {}})),
+    ("bad base64", envelope(body="!!!")),
+    ("a number as body", envelope(body=5)),
+    ("an unknown body encoding", envelope(properties={"delivery_tag": "x", "body_encoding": "rot13"})),
+    ("headers no object", envelope(headers=[5])),
+    ("headers a number", envelope(headers=5)),
+]
+
+
+@pytest.mark.parametrize("garbage", [garbage for _, garbage in GARBAGE], ids=[name for name, _ in GARBAGE])
+def test_no_garbage_in_the_list_on_redis_stops_the_worker(service: Supervisor, garbage: bytes) -> None:
+    settings = service.settings
+    broker_url, redis_url = settings.require("broker_url"), settings.require("redis_url")
+    graveyard, worker = Graveyard(settings.require("database_url")), service.pids["worker"]
+    with Redis.from_url(broker_url) as redis, celery_client(broker_url, redis_url) as client:
+        redis.lpush(names.COMMAND_QUEUE, garbage)
+        assert_the_next_command_is_handled(client)
+        letter = graveyard.next_letter()
+        assert letter["reason"] in (UNDECODABLE, INVALID)
+        assert service.pids["worker"] == worker
+        assert redis.hlen("unacked") == 0
+
+
+def intake_document(**changes: Any) -> bytes:
+    whole = {"specversion": "1.0", "id": new_id(), "type": names.JOB_GROUP_CREATE, "data": fields()} | changes
+    return json.dumps({key: value for key, value in whole.items() if value is not ...}).encode()
+
+
+def nested(depth: int) -> bytes:
+    return intake_document(data=...)[:-1] + b', "data": ' + b'{"a": ' * depth + b"1" + b"}" * depth + b"}"
+
+
+UNREADABLE: list[tuple[str, bytes]] = [
+    ("five", b"5"),
+    ("null", b"null"),
+    ("a list", b"[]"),
+    ("a string", b'"text"'),
+    ("nothing", b""),
+    ("broken JSON", b'{"id": '),
+    ("invalid UTF-8", b'{"id": "\xff\xfe"}'),
+    ("NaN", intake_document(data={"a": float("nan")})),
+    ("infinity", intake_document(data={"a": float("-inf")})),
+    ("nesting beyond the parser", nested(100_000)),
+    ("nesting beyond the writer", nested(400)),
+    ("nesting beyond the limit", nested(101)),
+    ("nesting at the parser's edge", nested(985)),
+    ("a number of 10,000 digits", b'{"a": ' + b"9" * 10_000 + b"}"),
+    ("no id", intake_document(id=...)),
+    ("no type", intake_document(type=...)),
+    ("no data", intake_document(data=...)),
+    ("data a list", intake_document(data=[])),
+    ("data as text", intake_document(data='{"name": "x"}')),
+    ("an empty id", intake_document(id="")),
+    ("an id of 300 characters", intake_document(id="x" * 300)),
+    ("a number as id", intake_document(id=5)),
+    ("an id with a surrogate", intake_document(id="\ud800")),
+    ("an id with U+0000", intake_document(id="a\x00")),
+    ("a list as type", intake_document(type=[names.JOB_GROUP_CREATE])),
+    ("another version of CloudEvents", intake_document(specversion="0.3")),
+    ("a reply channel elsewhere", intake_document(replyto="celery")),
+]
+
+
+def give(broker_url: str, body: bytes) -> None:
+    """Hand a document to the intake."""
+    if broker_url.startswith("redis"):
+        with Redis.from_url(broker_url) as redis:
+            redis.xadd(names.INTAKE, {"command": body})
+        return
+    with Connection(broker_url) as connection:
+        producer = Producer(connection.channel())
+        producer.publish(body, routing_key=names.INTAKE, content_type="x/y", content_encoding="binary")
+
+
+def assert_the_next_document_is_handled(service: Supervisor) -> None:
+    good = create(new_id())
+    give(service.settings.require("broker_url"), document(good))
+    eventually(lambda: groups_called(service, good.data["id"]), NEXT_COMMAND_SECONDS)
+
+
+@pytest.mark.parametrize("body", [body for _, body in UNREADABLE], ids=[name for name, _ in UNREADABLE])
+def test_no_document_stops_the_intake(either_service: Supervisor, graveyard: Graveyard, body: bytes) -> None:
+    pids = either_service.pids
+    give(either_service.settings.require("broker_url"), body)
+    assert_the_next_document_is_handled(either_service)
+    letter = graveyard.next_letter()
+    assert (letter["reason"], letter["source"], letter["body"]) == ("invalid_command", names.INTAKE, body)
+    assert letter["detail"]
+    assert either_service.pids == pids
+
+
+REFUSED_DATA: list[tuple[str, Any]] = [
+    ("a number beyond 64 bits", fields(metadata={"a": 2**70})),
+    ("a surrogate", fields(description="\ud800")),
+    ("a surrogate as key", fields(**{"\ud800": 1})),
+    ("nesting", json.loads('{"a": ' * 90 + "1" + "}" * 90)),
+]
+
+
+@pytest.mark.parametrize("data", [data for _, data in REFUSED_DATA], ids=[name for name, _ in REFUSED_DATA])
+def test_a_document_with_data_that_cannot_be_stored_is_rejected(either_service: Supervisor, data: Any) -> None:
+    pids, id_ = either_service.pids, new_id()
+    give(either_service.settings.require("broker_url"), intake_document(id=id_, data=data))
+    assert_the_next_document_is_handled(either_service)
+    sql = "SELECT outcome FROM commands WHERE id = :id"
+    (row,) = eventually(lambda: select(either_service.settings.require("database_url"), sql, id=id_))
+    assert row["outcome"]["error"]["code"] == "validation_failed"
+    assert either_service.pids == pids
+
+
+def test_an_entry_without_the_field_is_a_dead_letter(service: Supervisor) -> None:
+    graveyard, pids = Graveyard(service.settings.require("database_url")), service.pids
+    with Redis.from_url(service.settings.require("broker_url")) as redis:
+        redis.xadd(names.INTAKE, {"document": document(create(new_id()))})
+        assert_the_next_document_is_handled(service)
+        assert redis.xlen(names.INTAKE) == 0
+    letter = graveyard.next_letter()
+    assert (letter["reason"], letter["source"]) == ("invalid_command", names.INTAKE)
+    assert service.pids == pids

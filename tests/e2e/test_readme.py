@@ -1,0 +1,91 @@
+"""The README is true: its code blocks, run in their order against a running service, and what they promise."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.commands import eventually
+from workers.supervision.supervisor import Supervisor
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"(?:<!-- (?P<note>[^>]*) -->\n)?```(?P<language>sh|python)\n(?P<code>.*?)```", re.DOTALL)
+MADE_BY_MAKE = ("make ", "set -a")
+"""`make demo` is a test of its own, `make test` is this run, and the env file is that of the fixture."""
+
+
+@dataclass(frozen=True)
+class Block:
+    note: str
+    language: str
+    code: str
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", self.code] if self.language == "python" else ["bash", "-euc", self.code]
+
+
+def blocks() -> Iterator[Block]:
+    for found in BLOCK.finditer((ROOT / "README.md").read_text()):
+        block = Block(found["note"] or "", found["language"], found["code"])
+        if not block.code.startswith(MADE_BY_MAKE):
+            yield block
+
+
+def shell_environment(service: Supervisor) -> dict[str, str]:
+    lines = (service.settings.home / "env").read_text().splitlines()
+    script = 'set -a; . "$0"; env -0'
+    sourced = subprocess.run(["sh", "-c", script, service.settings.home / "env"], capture_output=True, check=True)
+    variables = dict(entry.split("=", 1) for entry in sourced.stdout.decode().split("\0") if "=" in entry)
+    assert len(lines) >= 5
+    return {**os.environ, **{name: value for name, value in variables.items() if name.startswith("JOBGROUPS_")}}
+
+
+def test_every_code_block_does_what_it_says(either_service: Supervisor, tmp_path: Path) -> None:
+    environment = shell_environment(either_service)
+    broker = "redis" if environment["JOBGROUPS_BROKER_URL"].startswith("redis") else "rabbitmq"
+    todo = [block for block in blocks() if block.note in ("", f"broker: {broker}")]
+    (subscriber,) = (block for block in blocks() if block.note.startswith("background"))
+    printed = tmp_path / "events"
+    with printed.open("w") as output:
+        listening = subprocess.Popen(subscriber.command(), env=environment, stdout=output)
+        try:
+            eventually(lambda: announce_a_group(either_service) and printed.read_text())
+            for block in todo:
+                done = subprocess.run(block.command(), env=environment, capture_output=True, text=True, timeout=60)
+                assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
+            eventually(lambda: printed.read_text().count("ocr_invoice.job_group.created.v1") >= 254)
+        finally:
+            listening.terminate()
+            listening.wait(10)
+    assert {"April", "February", "March", "Invoice Batch 2023-001"} <= names_of_groups(either_service)
+
+
+def announce_a_group(service: Supervisor) -> bool:
+    """Let something happen, for a subscriber that has just started to see."""
+    headers = {"X-API-Key": service.api_key}
+    group = {"name": "first sign of life", "template": "standard-invoice"}
+    return httpx.post(f"{service.url}/ocr-invoice-job-groups", json=group, headers=headers, trust_env=False).is_success
+
+
+def names_of_groups(service: Supervisor) -> set[str]:
+    headers = {"X-API-Key": service.api_key}
+    query = {"filter": '{"name": {"$not": {"$contains": "Box"}}}', "limit": 100}
+    with httpx.Client(base_url=service.url, headers=headers, trust_env=False) as client:
+        return {group["name"] for group in client.get("/ocr-invoice-job-groups", params=query).json()["data"]}
+
+
+@pytest.mark.timeout(180)
+def test_the_demo_ends_well_and_leaves_nothing_running(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JOBGROUPS_")}
+    command = [sys.executable, "-m", "workers.command_line", "demo"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for promised in ("job_group.created.v1", "job_group.updated.v1", "command.rejected.v1", "job_group.deleted.v1"):
+        assert promised in done.stdout
+    assert list(tmp_path.iterdir()) == []
