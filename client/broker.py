@@ -4,6 +4,8 @@ from typing import Any
 
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
 
 from models import names
 
@@ -54,6 +56,12 @@ def connect(broker_url: str) -> Connection:
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         transport_options=transport_options(broker_url),
     )
+
+
+def broker_errors(broker_url: str) -> tuple[type[Exception], ...]:
+    """Return what kombu and its drivers raise when the broker at `broker_url` is away: the same again, later."""
+    transport = connect(broker_url)
+    return (BrokerError, RedisError, OSError, *transport.connection_errors, *transport.channel_errors)
 
 
 def transport_options(broker_url: str) -> dict[str, Any]:

@@ -9,6 +9,11 @@ from pydantic import ValidationError
 from models.contract import Contract
 
 
+MAX_ERRORS_COUNT = 50
+MAX_FIELD_LENGTH = 200
+"""A refusal is stored, published and told: it must not grow with what it refuses."""
+
+
 class ErrorCode(StrEnum):
     """The closed set of reasons that an outcome can give."""
 
@@ -45,6 +50,7 @@ class ValidationFailed(Refusal):
     code = ErrorCode.VALIDATION_FAILED
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
+        errors = errors[:MAX_ERRORS_COUNT]
         listed = "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in errors)
         super().__init__(listed, errors=list(errors))
 
@@ -93,7 +99,9 @@ class PayloadTooLarge(Refusal):
 def field_error(found: Any, *prefix: str) -> FieldError:
     """Return one of pydantic's error details (``ValidationError.errors()``) as a field error."""
     path = [*prefix, *(str(part) for part in _steps(found["loc"]))]
-    return FieldError.model_construct(field=".".join(path), message=found["msg"].removeprefix("Value error, "))
+    return FieldError.model_construct(
+        field=".".join(path)[:MAX_FIELD_LENGTH], message=found["msg"].removeprefix("Value error, ")
+    )
 
 
 def _steps(location: Sequence[str | int]) -> list[str | int]:

@@ -7,11 +7,9 @@ is passed on twice, because this process died in between, has the same command i
 from collections.abc import Sequence
 from threading import Event
 
-from kombu.exceptions import OperationalError as BrokerError
-from redis import RedisError
 from sqlalchemy import Engine
 
-from client.broker import connect, is_redis
+from client.broker import broker_errors, is_redis
 from client.producer import BrokerUnavailable, CommandProducer
 from logs import configure_logging
 from models import names
@@ -33,8 +31,6 @@ def run(settings: Settings) -> None:
     configure_logging(settings.log_level)
     broker_url = settings.require("broker_url")
     engine = make_engine(settings.require("database_url"))
-    broker = connect(broker_url)
-    broker_errors = (BrokerError, RedisError, OSError, *broker.connection_errors, *broker.channel_errors)
 
     def take_in(stop: Event) -> None:
         source: Source = StreamSource(broker_url) if is_redis(broker_url) else QueueSource(broker_url)
@@ -45,7 +41,7 @@ def run(settings: Settings) -> None:
         finally:
             source.close()
 
-    run_until_stopped(take_in, (DatabaseUnavailable, BrokerUnavailable, *broker_errors))
+    run_until_stopped(take_in, (DatabaseUnavailable, BrokerUnavailable, *broker_errors(broker_url)))
 
 
 def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:

@@ -6,11 +6,9 @@ next one publishes them again under the same ids. One relay leads; others stand 
 
 from threading import Event
 
-from kombu.exceptions import OperationalError as BrokerError
-from redis import RedisError
 from sqlalchemy import Connection
 
-from client.broker import connect
+from client.broker import broker_errors
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, stamp, unpublished, wait_for_events
@@ -28,8 +26,6 @@ def run(settings: Settings) -> None:
     """Relay until told to stop."""
     configure_logging(settings.log_level)
     database_url, broker_url = settings.require("database_url"), settings.require("broker_url")
-    broker = connect(broker_url)
-    broker_errors = (BrokerError, RedisError, OSError, *broker.connection_errors, *broker.channel_errors)
 
     def relay(stop: Event) -> None:
         engine = make_engine(database_url)
@@ -42,7 +38,7 @@ def run(settings: Settings) -> None:
             # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
             engine.dispose()
 
-    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors))
+    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors(broker_url)))
 
 
 def _take_the_lead(connection: Connection, stop: Event) -> bool:

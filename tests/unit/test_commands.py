@@ -84,6 +84,12 @@ def test_every_wrong_field_is_named_at_once() -> None:
     assert refusal("job_group.update", {"priority": 1}) == {"id", "name", "template", "priority"}
 
 
+def test_a_refusal_does_not_grow_with_what_it_refuses() -> None:
+    refused = refusal("job_group.create", {**MINIMAL, **{f"{number}" * 1000: 1 for number in range(200)}})
+    assert len(refused) <= 50
+    assert max(map(len, refused)) <= 200
+
+
 def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ValidationFailed, match=r"job_group\.create, job_group\.update"):
         parse_command(CommandEnvelope(id="c", type="job_group.craete", data={}))

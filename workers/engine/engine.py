@@ -12,13 +12,11 @@ from threading import Event
 import structlog
 from kombu.connection import Connection
 from kombu.entity import Queue, binding
-from kombu.exceptions import OperationalError as BrokerError
 from kombu.message import Message
 from kombu.messaging import Consumer
 from pydantic import ValidationError
-from redis import RedisError
 
-from client.broker import EVENT_EXCHANGE, connect
+from client.broker import EVENT_EXCHANGE, broker_errors, connect
 from client.producer import BrokerUnavailable, CommandProducer
 from logs import configure_logging
 from models import names
@@ -54,10 +52,9 @@ def run(settings: Settings, reader: Reader, *, concurrency: int = DEFAULT_CONCUR
     """
     configure_logging(settings.log_level)
     broker_url = settings.require("broker_url")
-    broker = connect(broker_url)
-    broker_errors = (BrokerError, RedisError, OSError, *broker.connection_errors, *broker.channel_errors)
     run_until_stopped(
-        lambda stop: serve(broker_url, reader, concurrency, stop), (BrokerUnavailable, TimeoutError, *broker_errors)
+        lambda stop: serve(broker_url, reader, concurrency, stop),
+        (BrokerUnavailable, TimeoutError, *broker_errors(broker_url)),
     )
 
 

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 
 from workers.engine.dispatched_job import DispatchedJob
 from workers.engine.documents import fetch
@@ -63,11 +63,12 @@ class OcrReader:
 
 
 class Recogniser:
-    """Text recognition, one page at a time: a page keeps `threads` threads busy, and RapidOCR shares state."""
+    """Text recognition, one page at a time, which keeps `threads` threads busy. Any thread may ask for it."""
 
     def __init__(self, threads: int) -> None:
         _log_like_the_rest()
-        self._turn = Lock()
+        # RapidOCR keeps state while it works; and every further thread in it costs 80 MB that glibc never gives back.
+        self._bench = ThreadPoolExecutor(1, thread_name_prefix="recogniser")
         self._rapidocr = rapidocr.RapidOCR(
             params={
                 "Global.max_side_len": LONGEST_SIDE_PIXELS,
@@ -90,8 +91,7 @@ class Recogniser:
         return found
 
     def _lines_of(self, page: Image.Image, page_top: int) -> Iterator[TextLine]:
-        with self._turn:
-            page_text = self._rapidocr(page)
+        page_text = self._bench.submit(self._rapidocr, page).result()
         if not isinstance(page_text, RapidOCROutput) or page_text.boxes is None:
             return
         for corners, text, confidence in zip(
