@@ -17,9 +17,9 @@ class MissingSetting(Exception):  # noqa: N818 - it names what is missing
         )
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: ValidationError, prefix: str = "JOBGROUPS_") -> str:
     """Return what is wrong with the settings as one sentence, without the values: one of them may hold a password."""
-    return "; ".join(f"JOBGROUPS_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+    return "; ".join(f"{prefix}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
 
 
 class Settings(BaseSettings):

@@ -67,7 +67,7 @@ DELETE_GROUP: Operation = {
 }
 ACT: Operation = {
     "response_model": JobGroupAnswer,
-    "responses": answer(200, "The group as it is now.", "group", ETAG | APPLIED)
+    "responses": answer(200, "The group as it is now.", "groupWithJobs", ETAG | APPLIED)
     | _ACCEPTED
     | problems("illegal_transition", *_CHANGE),
 }
@@ -91,7 +91,7 @@ LIST_JOBS: Operation = {
 ADD_JOBS: Operation = {
     "status_code": 201,
     "response_model": JobGroupAnswer,
-    "responses": answer(201, "The group as it is now, with its new jobs.", "group", ETAG | LOCATION | APPLIED)
+    "responses": answer(201, "The group as it is now, with its new jobs.", "groupWithJobs", ETAG | LOCATION | APPLIED)
     | _ACCEPTED
     | problems("already_exists", "illegal_transition", *_CHANGE, *_BODY),
     "openapi_extra": body(JobsFields, samples.JOBS),

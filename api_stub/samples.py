@@ -62,20 +62,26 @@ CREATED_AT = datetime(2023, 1, 31, 9, 30, tzinfo=UTC)
 
 
 def answers() -> dict[str, Any]:
-    """Return the examples of patches and answers, by their names in the documentation."""
-    loaded, events = _story()
-    group, job = JobGroupResource.of(_there(loaded.group)), JobResource.of(next(iter(loaded.jobs.values())))
-    reasons = explain_group(_there(loaded.group), CREATED_AT, next_attempt_at=None)
-    explanation = Explanation(id=group.id, status=group.status, reasons=reasons)
+    """Return the examples of patches and answers, by their names in the documentation.
+
+    They are what the service's own rules make of GROUP, and then of JOBS in it.
+    """
+    loaded = Loaded()
+    events = _send(loaded, names.JOB_GROUP_CREATE, GROUP)
+    new_group = _written(JobGroupResource.of(_there(loaded)))
+    events += _send(loaded, names.JOB_ADD, {**JOBS, "groupId": COMMAND_ID})
+    group, (job,) = _there(loaded), loaded.jobs.values()
+    reasons = explain_group(group, CREATED_AT, next_attempt_at=None)
     pending = {"commandId": COMMAND_ID, "status": "pending", "type": names.JOB_GROUP_CREATE}
     return {
         "patch": PATCH,
-        "group": _answer(_written(group)),
-        "groups": {**_answer([_written(group)]), "total": 1},
-        "job": _answer(_written(job)),
-        "jobs": {**_answer([_written(job)]), "total": 1},
+        "group": _answer(new_group),
+        "groups": {**_answer([new_group]), "total": 1},
+        "groupWithJobs": _answer(_written(JobGroupResource.of(group))),
+        "job": _answer(_written(JobResource.of(job))),
+        "jobs": {**_answer([_written(JobResource.of(job))]), "total": 1},
         "events": {**_answer(events), "total": len(events)},
-        "explanation": _answer(_written(explanation)),
+        "explanation": _answer(_written(Explanation(id=group.id, status=group.status, reasons=reasons))),
         "deleted": {"success": True, "message": "OCR invoice job group deleted successfully"},
         "pending": _answer(pending),
         "outcome": _answer({**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}),
@@ -91,21 +97,16 @@ def _written(resource: BaseModel) -> dict[str, Any]:
     return written
 
 
-def _there(group: JobGroup | None) -> JobGroup:
-    if group is None:
+def _there(loaded: Loaded) -> JobGroup:
+    if loaded.group is None:
         raise LookupError("the samples make a group")
-    return group
+    return loaded.group
 
 
-def _story() -> tuple[Loaded, list[dict[str, Any]]]:
-    """GROUP with JOBS in it, and what happened on the way, by the service's own rules."""
-    loaded, events = Loaded(), []
-    for type_, data in ((names.JOB_GROUP_CREATE, GROUP), (names.JOB_ADD, {**JOBS, "groupId": COMMAND_ID})):
-        command = parse_command(CommandEnvelope(id=COMMAND_ID, type=type_, data=data))
-        for event in decide(loaded, command, CREATED_AT):
-            group = loaded.happen(event, CREATED_AT)
-            events.append(_published(event, group.sequence))
-    return loaded, events
+def _send(loaded: Loaded, type_: str, data: dict[str, Any]) -> list[dict[str, Any]]:
+    command = parse_command(CommandEnvelope(id=COMMAND_ID, type=type_, data=data))
+    events = decide(loaded, command, CREATED_AT)
+    return [_published(event, loaded.happen(event, CREATED_AT).sequence) for event in events]
 
 
 def _published(event: GroupEvent, sequence: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from models.contract import Contract
 
-
 MAX_ERRORS_COUNT = 50
 MAX_FIELD_LENGTH = 200
 """A refusal is stored, published and told: it must not grow with what it refuses."""

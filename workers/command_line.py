@@ -17,6 +17,7 @@ from rich.markup import escape
 from settings import MissingSetting, Settings, explain
 from workers import operations
 from workers.engine.command import engine
+from workers.engine.reader import OcrNotInstalled
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -40,6 +41,8 @@ TOGETHER = "Everything at once"
 PROCESSES = "One process each"
 DATABASE = "Database"
 ANSWERS = "Answers"
+
+SETTINGS_PREFIXES = {"Settings": "JOBGROUPS_", "EngineSettings": "JOBGROUPS_ENGINE_"}
 
 console = Console()
 
@@ -112,12 +115,12 @@ def main() -> None:
     """Run the command line; what a user can put right is one sentence, never a traceback."""
     try:
         app()
-    except (MissingSetting, StartError) as error:
+    except (MissingSetting, StartError, OcrNotInstalled) as error:
         _refuse(str(error))
     except ValidationError as error:
-        if error.title != Settings.__name__:
+        if error.title not in SETTINGS_PREFIXES:
             raise
-        _refuse(explain(error))
+        _refuse(explain(error, SETTINGS_PREFIXES[error.title]))
 
 
 def _run_process(name: str) -> None:

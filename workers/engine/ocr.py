@@ -10,19 +10,8 @@ from workers.engine.documents import fetch
 from workers.engine.engine_settings import EngineSettings
 from workers.engine.invoice_fields import find_fields
 from workers.engine.line_items import find_line_items
-from workers.engine.reader import Reading, Unreadable
+from workers.engine.reader import OcrNotInstalled, Reading, Unreadable
 from workers.engine.text_lines import TextLine
-
-
-class OcrNotInstalled(Exception):  # noqa: N818 - it names what is missing
-    """The libraries that recognise text are an extra."""
-
-    def __init__(self, cause: ImportError) -> None:
-        super().__init__(
-            f"reading documents needs the extra `ocr` ({cause}): pip install 'ocr-invoice-job-groups[ocr]'. "
-            "Without it, `jobgroups engine --simulate` makes results up."
-        )
-
 
 try:
     import rapidocr

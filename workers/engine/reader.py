@@ -24,6 +24,16 @@ class Unreadable(Exception):  # noqa: N818 - it says what the document is
         self.retryable = retryable
 
 
+class OcrNotInstalled(Exception):  # noqa: N818 - it names what is missing
+    """The libraries that recognise text are an extra."""
+
+    def __init__(self, cause: ImportError) -> None:
+        super().__init__(
+            f"reading documents needs the extra `ocr` ({cause}): pip install 'ocr-invoice-job-groups[ocr]'. "
+            "Without it, `jobgroups engine --simulate` makes results up."
+        )
+
+
 class Reader(Protocol):
     """Reads documents, from several threads at once."""
 
