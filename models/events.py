@@ -107,7 +107,7 @@ class JobGroupCancelled(JobGroupEnded):
 
 
 class JobGroupExpired(JobGroupEnded):
-    """The group ran out of time."""
+    """The group ran out of time; the counts are those of that moment, before its queue ended with it."""
 
     name = names.JOB_GROUP_EXPIRED
 

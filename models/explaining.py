@@ -41,7 +41,7 @@ def _status_reason(group: JobGroup) -> str:  # noqa: C901 - flat: one sentence f
         case Status.QUEUED if not group.counts.total:
             return "It is started and has no jobs yet: job.add brings them."
         case Status.QUEUED:
-            return "It is started; none of its jobs has been dispatched yet."
+            return "It is started, and no job is with an engine now."
         case Status.PROCESSING:
             return f"{_jobs(group.counts.processing)} of {group.counts.total} with engines now."
         case Status.PAUSED:

@@ -20,7 +20,7 @@ class Status(StrEnum):
     """What the group is doing."""
 
     DRAFT = "draft"  # accepts jobs, dispatches none until started
-    QUEUED = "queued"  # started; nothing has been dispatched yet
+    QUEUED = "queued"  # started; every job waits to be dispatched, for the first time or again
     PROCESSING = "processing"  # at least one job was dispatched and the batch is not through
     PAUSED = "paused"  # dispatches nothing more; jobs under way may finish
     AWAITING_REVIEW = "awaiting_review"  # every job is through but those a person must look at

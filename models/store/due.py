@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import CompoundSelect, Connection, Integer, Select, cast, or_, select, union
 
-from models.lifecycle import Intent, JobStatus
-from models.store.tables import job_groups, jobs
+from models.lifecycle import Intent
+from models.store.tables import PROCESSING, QUEUED, job_groups, jobs
 
 
 def groups_due(connection: Connection, now: datetime, limit: int) -> list[UUID]:
@@ -27,13 +27,13 @@ def groups_finished(connection: Connection, before: datetime, limit: int) -> lis
 
 
 def _lapsed_leases(now: datetime) -> Select[UUID]:
-    lapsed = (jobs.c.status == JobStatus.PROCESSING) & (jobs.c.lease_expires_at <= now)
+    lapsed = PROCESSING & (jobs.c.lease_expires_at <= now)
     return _living(select(jobs.c.group_id).join(job_groups, job_groups.c.id == jobs.c.group_id)).where(lapsed)
 
 
 def _due_retries(now: datetime) -> Select[UUID]:
     """Only where there is room: a full group is filled by the report that makes room."""
-    due = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.next_attempt_at <= now)
+    due = QUEUED & (jobs.c.next_attempt_at <= now)
     concurrency = cast(job_groups.c.processing_settings["maxConcurrency"].astext, Integer)
     room = or_(concurrency.is_(None), job_groups.c.processing_count < concurrency)
     query = _living(select(jobs.c.group_id).join(job_groups, job_groups.c.id == jobs.c.group_id))

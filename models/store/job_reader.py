@@ -29,12 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from models.job import Job
-from models.lifecycle import RETRYABLE, JobStatus
+from models.lifecycle import RETRYABLE
 from models.store.job_rows import job_of
-from models.store.tables import jobs
+from models.store.tables import PROCESSING, QUEUED, jobs
 
-_QUEUED = literal(JobStatus.QUEUED.value, literal_execute=True)
-_PROCESSING = literal(JobStatus.PROCESSING.value, literal_execute=True)
 _SHA256 = jobs.c.document.op("->>", return_type=Text())(literal("sha256", literal_execute=True))
 
 
@@ -57,12 +55,12 @@ class JobReader:
 
     def overdue(self, group_ids: Iterable[UUID], now: datetime) -> list[Job]:
         """Return the jobs of the groups whose lease has lapsed."""
-        lapsed = (jobs.c.status == _PROCESSING) & (jobs.c.lease_expires_at <= now)
+        lapsed = PROCESSING & (jobs.c.lease_expires_at <= now)
         return self._read(select(jobs).where(_in_groups(group_ids), lapsed))
 
     def queued(self, group_id: UUID) -> list[Job]:
         """Return the queued jobs of the group."""
-        return self._read(select(jobs).where(jobs.c.group_id == group_id, jobs.c.status == _QUEUED))
+        return self._read(select(jobs).where(jobs.c.group_id == group_id, QUEUED))
 
     def due(self, limits: Mapping[UUID, int], now: datetime) -> list[Job]:
         """Return the next due jobs of each group, as many as its limit says."""
@@ -71,7 +69,7 @@ class JobReader:
         is_due = or_(jobs.c.next_attempt_at.is_(None), jobs.c.next_attempt_at <= now)
         following = (
             select(jobs)
-            .where(jobs.c.group_id == asked.c.id, jobs.c.status == _QUEUED, is_due)
+            .where(jobs.c.group_id == asked.c.id, QUEUED, is_due)
             .order_by(jobs.c.number)
             .limit(asked.c.maximum)
             .lateral("following")

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.contract import storable_text
 from models.job import Job
 from models.job_group import JobGroup
-from models.lifecycle import JobStatus
 from models.outcome import HandledCommand, Outcome
 from models.resources import JobResource
 from models.store.filters import parse_filter
@@ -20,7 +19,7 @@ from models.store.group_rows import group_of
 from models.store.job_rows import job_of
 from models.store.outbox import cloud_event_of
 from models.store.sorting import Direction, group_order, job_order
-from models.store.tables import commands, events, job_groups, jobs
+from models.store.tables import QUEUED, commands, events, job_groups, jobs
 from models.store.words import search_query
 
 _MAX_OFFSET = 2**63 - 1
@@ -84,7 +83,7 @@ async def get_job(connection: AsyncConnection, group_id: UUID, job_id: UUID) -> 
 
 async def next_attempt_at(connection: AsyncConnection, group_id: UUID) -> datetime | None:
     """Return when the first of the group's queued jobs that wait for another attempt may have it."""
-    waiting = jobs.c.next_attempt_at.is_not(None) & (jobs.c.status == JobStatus.QUEUED)
+    waiting = QUEUED & jobs.c.next_attempt_at.is_not(None)
     query = select(func.min(jobs.c.next_attempt_at)).where(jobs.c.group_id == group_id, waiting)
     found: datetime | None = (await connection.execute(query)).scalar_one()
     return found
@@ -92,7 +91,7 @@ async def next_attempt_at(connection: AsyncConnection, group_id: UUID) -> dateti
 
 async def count_ahead(connection: AsyncConnection, job: Job) -> int:
     """Return how many queued jobs of its group come before `job`."""
-    earlier = (jobs.c.status == JobStatus.QUEUED) & (jobs.c.number < job.number)
+    earlier = QUEUED & (jobs.c.number < job.number)
     query = select(func.count()).select_from(jobs).where(jobs.c.group_id == job.group_id, earlier)
     return (await connection.execute(query)).scalar_one()
 

@@ -22,11 +22,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    literal,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from models.fields import Priority
-from models.lifecycle import Counts
+from models.lifecycle import Counts, JobStatus
 
 metadata = MetaData(
     naming_convention={
@@ -132,6 +133,10 @@ Index(
     jobs.c.next_attempt_at,
     postgresql_where=(jobs.c.status == "queued") & jobs.c.next_attempt_at.is_not(None),
 )
+
+# Spelled out in statements, not bound: a plan that is kept for any value of a parameter could not use a partial index.
+QUEUED = jobs.c.status == literal(JobStatus.QUEUED.value, literal_execute=True)
+PROCESSING = jobs.c.status == literal(JobStatus.PROCESSING.value, literal_execute=True)
 
 commands = Table(
     "commands",  # the inbox: every command that reached its outcome

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,10 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 import tasks.handling
-from models.commands import MAX_COMMAND_BYTES, Command, CommandEnvelope, canonical
-from models.job_group import JobGroup, decide
+from models.command import Command
+from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical
+from models.deciding import decide
+from models.loaded import Loaded
 from models.outcome import Outcome
 from models.store.engine import make_engine
 from tasks.handling import handle
@@ -327,10 +330,10 @@ def test_what_the_database_says_of_a_refused_row_gives_no_secret_away(engine: En
 
 
 def test_a_fault_of_ours_costs_only_the_command_that_meets_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(state: JobGroup | None, asked: Command) -> Any:
+    def faulty(loaded: Loaded, asked: Command, now: datetime) -> Any:
         if getattr(asked, "name", "") == "unlucky":
             raise KeyError("a bug")
-        return decide(state, asked)
+        return decide(loaded, asked, now)
 
     monkeypatch.setattr(tasks.handling, "decide", faulty)
     unlucky = create(new_id(), name="unlucky")

@@ -3,16 +3,21 @@
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from models import names
 from models.commands import CommandEnvelope
 from models.lifecycle import Counts
+from models.loaded import Needs
 from models.store.engine import make_engine
+from models.store.unit_of_work import UnitOfWork
 from tests.integration.stored_groups import (
     BUSY,
     GROUP_ID,
@@ -122,6 +127,16 @@ def test_processes_that_report_on_the_same_groups_at_once_count_each_job_once(st
         happened = Counter(store.event_names(group_id))
         assert (happened[names.JOB_SUCCEEDED], happened[names.JOB_FAILED]) == (320, 80)
         assert happened["job.dispatched.medium"] == 400
+
+
+def test_a_group_is_locked_from_its_loading_to_the_commit(store: StoredGroups) -> None:
+    store.apply(creation())
+    locking = text("SELECT id FROM job_groups FOR NO KEY UPDATE SKIP LOCKED")
+    with store.engine.begin() as connection, create_engine(store.engine.url, poolclass=NullPool).begin() as another:
+        UnitOfWork(connection, now=datetime.now(UTC)).load({GROUP_ID: Needs()})
+        assert another.execute(locking).all() == []
+        connection.rollback()
+        assert another.execute(locking).scalars().all() == [GROUP_ID]
 
 
 def report_everything(url: str, seed: int) -> int:

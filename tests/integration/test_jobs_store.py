@@ -110,6 +110,13 @@ def test_a_retried_job_goes_before_those_that_were_added_after_it(store: StoredG
     assert processing(store) == [1]
 
 
+def test_what_changed_in_memory_is_not_read_again_from_its_row(store: StoredGroups) -> None:
+    store.apply(creation(maxConcurrency=1), addition(1, 2, 3))
+    store.apply(verb("cancel"), reports(report_on(1)), verb("retry", jobIds=[str(job_id(3))]))
+    assert store.statuses() == ["cancelled", "cancelled", "processing"]
+    store.check()
+
+
 def processing(store: StoredGroups) -> list[int]:
     return [job["number"] for job in store.jobs() if job["status"] == "processing"]
 

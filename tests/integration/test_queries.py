@@ -189,6 +189,7 @@ def job_row(group: JobGroup, number: int, **columns: Any) -> dict[str, Any]:
     return {
         "group_id": group.id,
         "id": UUID(int=number + 1),
+        "number": number + 1,
         "document": {"uri": f"s3://invoices/{number}.pdf"},
         "metadata": {},
         "status": "queued" if number % 2 else "succeeded",
