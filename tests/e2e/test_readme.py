@@ -120,4 +120,6 @@ def test_the_demo_ends_well_and_leaves_nothing_running(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for promised in ("job_group.created.v1", "job_group.updated.v1", "command.rejected.v1", "job_group.deleted.v1"):
         assert promised in done.stdout
+    for read in ("INV-2023-0042", "2023-01-31", "4557.00 USD", "needs_review", "job.retry_scheduled", "8/8"):
+        assert read in done.stdout
     assert list(tmp_path.iterdir()) == []

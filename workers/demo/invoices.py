@@ -84,7 +84,10 @@ def _show(http: httpx.Client, group_id: str) -> None:
     query: dict[str, Any] = {"sort": "number", "order": "asc"}
     jobs = http.get(f"{GROUPS}/{group_id}/jobs", params=query).raise_for_status().json()["data"]
     group = http.get(f"{GROUPS}/{group_id}").raise_for_status().json()["data"]
-    table = Table("document", "status", "invoice", "date", "total", "confidence", "attempts", title=group["status"])
+    console.print(f"  The group is [bold]{group['status']}[/]; what its invoices say:")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for column in ("document", "status", "invoice", "date", "total", "sure"):
+        table.add_column(column, no_wrap=True)
     for job in jobs:
         table.add_row(*_row(job))
     console.print(table)
@@ -98,6 +101,6 @@ def _row(job: dict[str, Any]) -> list[str]:
     confidence = "" if job["confidence"] is None else f"{job['confidence']:.2f}"
     said = [read.get("invoiceNumber") or "", read.get("invoiceDate") or "", total]
     if job["error"] and job["status"] == "failed":
-        said = [job["error"]["code"], "", ""]
+        said = [f"after {job['attempts']} attempts", "", ""]
     coloured = f"[{COLOURS.get(job['status'], 'white')}]{job['status']}[/]"
-    return [job["externalId"], coloured, *said, confidence, str(job["attempts"])]
+    return [job["externalId"], coloured, *said, confidence]
