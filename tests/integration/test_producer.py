@@ -1,7 +1,7 @@
 """The command producer on a real Redis and a RabbitMQ node of its own, with nobody else at the queue."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
@@ -14,26 +14,14 @@ from client.producer import MAX_NESTING, BrokerUnavailable, CommandProducer
 from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
 from tests.commands import create, item, new_id
 from tests.contract.http_api import free_port
-from tests.servers import RabbitMQ, rabbitmq_reason_to_skip, start_rabbitmq
 
 CONFIRM_SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def own_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    """A node without the workers that other tests have on theirs."""
-    if reason := rabbitmq_reason_to_skip():
-        pytest.skip(reason)
-    node = start_rabbitmq(tmp_path_factory.mktemp("own-rabbitmq"))
-    yield node
-    node.stop()
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
 def broker_url(request: pytest.FixtureRequest) -> str:
     """A broker with an empty command queue."""
-    url: str = request.getfixturevalue("redis_url" if request.param == "redis" else "own_rabbitmq")
-    url = getattr(url, "url", url)
+    url: str = request.getfixturevalue(f"{request.param}_url")
     with connect(url) as connection:
         queue = COMMAND_QUEUE(connection.channel())
         queue.declare()
@@ -161,10 +149,10 @@ def test_without_a_broker_the_sender_is_told_soon(scheme: str) -> None:
     assert time.monotonic() - started_at < 15
 
 
-def test_a_queue_that_is_not_there_is_no_confirmation(own_rabbitmq: RabbitMQ) -> None:
-    with CommandProducer(own_rabbitmq.url) as producer:
+def test_a_queue_that_is_not_there_is_no_confirmation(rabbitmq_url: str) -> None:
+    with CommandProducer(rabbitmq_url) as producer:
         producer.send(create(new_id())).result(CONFIRM_SECONDS)
-        with Connection(own_rabbitmq.url) as connection:
+        with Connection(rabbitmq_url) as connection:
             COMMAND_QUEUE(connection.channel()).delete()
         # Celery declares the queue once for each producer; whoever deletes it afterwards must not lose commands.
         with pytest.raises(BrokerUnavailable):

@@ -1,0 +1,18 @@
+"""A broker that only the test itself talks to: the services of other tests have theirs, whose workers would take what a
+test here wants to see."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A node without workers; the tests that need it skip where RabbitMQ is not installed."""
+    if reason := rabbitmq_reason_to_skip():
+        pytest.skip(reason)
+    node = start_rabbitmq(tmp_path_factory.mktemp("rabbitmq-alone"))
+    yield node.url
+    node.stop()
