@@ -1,6 +1,8 @@
 """Real servers, started once for the whole run, and a clean database for each test that asks."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,21 @@ from settings import Settings
 from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
 from workers.supervision import embedded_postgres, embedded_redis
 from workers.supervision.supervisor import Supervisor
+
+
+def pytest_configure() -> None:
+    """Give this run a folder of its own for everything temporary.
+
+    Where tests run as root, PostgreSQL runs under another account. pytest's folder is one for all runs of a user, and
+    each run that starts closes it to everybody else, the PostgreSQL of another run included.
+    """
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="jobgroups-tests-")
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Keep the logs of a run that failed."""
+    if exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(os.environ["PYTEST_DEBUG_TEMPROOT"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
