@@ -1,5 +1,6 @@
 """What all commands have in common."""
 
+from abc import abstractmethod
 from typing import ClassVar
 from uuid import UUID
 
@@ -12,6 +13,6 @@ class Command(Request):
     type: ClassVar[str]
 
     @property
+    @abstractmethod
     def target(self) -> UUID:
         """The group that the command is about."""
-        raise NotImplementedError

@@ -1,12 +1,12 @@
 """The jobs' part of the HTTP API, against the running service."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.commands import eventually
 from workers.supervision.supervisor import Supervisor
 
 GROUPS = "/ocr-invoice-job-groups"
@@ -38,13 +38,6 @@ def jobs_of(api: httpx.Client, group: str) -> list[dict[str, Any]]:
 def status(api: httpx.Client, group: str) -> str:
     found: str = api.get(group).json()["data"]["status"]
     return found
-
-
-def eventually(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_jobs_are_added_and_can_be_read(api: httpx.Client) -> None:
