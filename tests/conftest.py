@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from models.store.migrations import upgrade
 from models.store.tables import metadata
 from settings import Settings
-from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
+from tests.servers import rabbitmq_or_skip
 from workers.supervision import embedded_postgres, embedded_redis
 from workers.supervision.supervisor import Supervisor
 
@@ -76,11 +76,7 @@ def redis_url(servers_home: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A private RabbitMQ node; the tests that need it skip where it is not installed."""
-    if reason := rabbitmq_reason_to_skip():
-        pytest.skip(reason)
-    node = start_rabbitmq(tmp_path_factory.mktemp("rabbitmq"))
-    yield node.url
-    node.stop()
+    yield from rabbitmq_or_skip(tmp_path_factory.mktemp("rabbitmq"))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,12 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import amqp
+import pytest
 
 from workers.supervision.processes import ChildProcess, ProcessSpec, StartError
 
@@ -43,6 +45,17 @@ def rabbitmq_reason_to_skip() -> str | None:
     if _program("epmd") is None:
         return "epmd, Erlang's port mapper, is not on the PATH"
     return None
+
+
+def rabbitmq_or_skip(directory: Path) -> Iterator[str]:
+    """Give the address of a node while a fixture lasts; where none can be started, its tests skip and say why."""
+    if reason := rabbitmq_reason_to_skip():
+        pytest.skip(reason)
+    node = start_rabbitmq(directory)
+    try:
+        yield node.url
+    finally:
+        node.stop()
 
 
 def start_rabbitmq(directory: Path) -> RabbitMQ:

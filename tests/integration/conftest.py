@@ -5,14 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
+from tests.servers import rabbitmq_or_skip
 
 
 @pytest.fixture(scope="session")
 def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A node without workers; the tests that need it skip where RabbitMQ is not installed."""
-    if reason := rabbitmq_reason_to_skip():
-        pytest.skip(reason)
-    node = start_rabbitmq(tmp_path_factory.mktemp("rabbitmq-alone"))
-    yield node.url
-    node.stop()
+    yield from rabbitmq_or_skip(tmp_path_factory.mktemp("rabbitmq-alone"))
