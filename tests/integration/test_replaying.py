@@ -30,8 +30,9 @@ FAILED, ODD = DeadLetterReason.HANDLING_FAILED, DeadLetterReason.INVALID_MESSAGE
 def settings(request: pytest.FixtureRequest, clean_database: str) -> Iterator[Settings]:
     """The addresses of an empty database, and of a broker whose command queue is empty."""
     broker_url = request.getfixturevalue(request.param)
+    empty(broker_url)
     yield Settings(database_url=clean_database, broker_url=broker_url)
-    take_all(broker_url)
+    empty(broker_url)
 
 
 @pytest.fixture
@@ -39,6 +40,13 @@ def engine(clean_database: str) -> Iterator[Engine]:
     engine = make_engine(clean_database)
     yield engine
     engine.dispose()
+
+
+def empty(broker_url: str) -> None:
+    """Take out what other tests left."""
+    with connect(broker_url) as connection, connection.channel() as channel:
+        COMMAND_QUEUE(channel).declare()
+        COMMAND_QUEUE(channel).purge()
 
 
 def take(channel: Any) -> Message | None:
@@ -50,7 +58,6 @@ def take_all(broker_url: str) -> list[CommandEnvelope]:
     """Take every command out of the queue."""
     found = []
     with connect(broker_url) as connection, connection.channel() as channel:
-        COMMAND_QUEUE(channel).declare()
         while message := take(channel):
             found += [CommandEnvelope.model_validate(each) for each in message.payload[1]["commands"]]
             message.ack()
@@ -216,7 +223,7 @@ def test_a_batch_that_rabbitmq_gave_up_is_replayed_whole(
 
 def publish_and_give_up(rabbitmq_url: str, commands: Sequence[CommandEnvelope]) -> None:
     """Send one batch, and hand it back until the broker has enough of it."""
-    take_all(rabbitmq_url)
+    empty(rabbitmq_url)
     body = [[], {"commands": [item(command) for command in commands]}, {}]
     with connect(rabbitmq_url) as connection, connection.channel() as channel:
         producer = connection.Producer(channel)
