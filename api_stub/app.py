@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from api_stub import (
     command_routes,
+    dead_letter_routes,
     error_answers,
     group_routes,
     health_routes,
@@ -69,6 +70,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.api_keys = ApiKeys(settings.api_keys)
     app.add_middleware(EchoRequestId)
     error_answers.install(app)
-    for module in (group_routes, lifecycle_routes, job_routes, command_routes, health_routes):
+    for module in (
+        group_routes,
+        lifecycle_routes,
+        job_routes,
+        command_routes,
+        dead_letter_routes,
+        health_routes,
+    ):
         app.include_router(module.router)
     return app

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api_stub import samples
 from api_stub.problems import Problem
+from models.dead_letter import DeadLetterReason
 from models.store.filter_fields import FIELDS
 from models.store.filters import MAX_CONDITIONS, MAX_DEPTH, OPERATORS
 from models.store.queries import Listing
@@ -55,6 +56,12 @@ class HistoryListing(BaseModel):
     offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page.")
 
 
+class DeadLetterListing(HistoryListing):
+    """A page of dead letters."""
+
+    reason: DeadLetterReason | None = Field(None, description="Only those that died of this.")
+
+
 class GroupListing(JobListing):
     """A page of groups."""
 
@@ -75,6 +82,7 @@ async def _none(request: Request) -> None:
         raise Problem.wrong_fields("unknown parameter; there are none here", *request.query_params)
 
 
+DeadLetterPage = Annotated[DeadLetterListing, Query()]
 HistoryPage = Annotated[HistoryListing, Query()]
 JobPage = Annotated[JobListing, Query()]
 GroupPage = Annotated[GroupListing, Query()]

@@ -7,6 +7,8 @@ from api_stub.bodies import RetryFields
 from api_stub.documents import (
     CommandAccepted,
     CommandAnswer,
+    DeadLetterAnswer,
+    DeadLetterList,
     Deleted,
     EventList,
     ExplanationAnswer,
@@ -23,7 +25,15 @@ from models.job_commands import JobsFields, ReviewFields
 Operation = dict[str, Any]
 
 _READ = ("unauthorized", "validation_failed", "unavailable")
-_WRITE = ("unauthorized", "forbidden", "malformed_header", "validation_failed", "command_id_reused", "unavailable")
+_WRITE = (
+    "unauthorized",
+    "forbidden",
+    "malformed_header",
+    "validation_failed",
+    "command_id_reused",
+    "dead_lettered",
+    "unavailable",
+)
 _BODY = ("malformed_json", "payload_too_large", "unsupported_media_type")
 _CHANGE = ("not_found", "version_conflict", *_WRITE)
 
@@ -111,6 +121,14 @@ GET_COMMAND: Operation = {
     "response_model": CommandAnswer,
     "responses": answer(200, "The command's outcome, or that it is pending.", "outcome")
     | problems("not_found", *_READ),
+}
+LIST_DEAD_LETTERS: Operation = {
+    "response_model": DeadLetterList,
+    "responses": answer(200, "A page of dead letters.", "deadLetters") | problems(*_READ),
+}
+GET_DEAD_LETTER: Operation = {
+    "response_model": DeadLetterAnswer,
+    "responses": answer(200, "The dead letter.", "deadLetter") | problems("not_found", *_READ),
 }
 ALIVE: Operation = {"response_model": Health}
 READY: Operation = {"response_model": Health, "responses": problems("unavailable")}

@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "The method is not allowed here"),
     "already_exists": (409, "It exists already"),
     "illegal_transition": (409, "The job group's status does not allow it"),
+    "dead_lettered": (409, "The command was set aside, and waits for somebody to replay it"),
     "version_conflict": (412, "The job group has changed since"),
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body has an unsupported type"),

@@ -19,9 +19,8 @@ class CommandTask(Task):
             return self.run(*args, **data)
         except (Reject, CommandDied):
             raise
-        except Exception as error:
-            rescue(self.request, args, data, error)
-            raise CommandDied(self.request.id) from error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must be kept
+            return rescue(self.request, args, data, error)
 
 
 @app.task(name=names.JOB_GROUP_CREATE, base=CommandTask, bind=True, typing=False)

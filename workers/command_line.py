@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from settings import MissingSetting, Settings, explain
-from workers import operations
+from workers import dead_letters, operations
 from workers.engine.command import engine
 from workers.engine.reader import OcrNotInstalled
 from workers.supervision.processes import StartError
@@ -109,6 +109,7 @@ def migrate() -> None:
 app.command(rich_help_panel=PROCESSES)(engine)
 app.command(rich_help_panel=ANSWERS)(operations.explain)
 app.command(rich_help_panel=ANSWERS)(operations.reconcile)
+app.add_typer(dead_letters.app, rich_help_panel=ANSWERS)
 
 
 def main() -> None:

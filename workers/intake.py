@@ -16,8 +16,9 @@ from models import names
 from models.command_document import UnreadableDocument, read_document
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.store.engine import DatabaseUnavailable, make_engine
-from models.store.graveyard import bury
 from settings import Settings
+from tasks.connections import redis
+from tasks.dead_letters import bury_messages
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
@@ -50,8 +51,7 @@ def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:
         return
     letters = _send(messages, producer)
     if letters:
-        with engine.begin() as connection:
-            bury(connection, letters)
+        bury_messages(engine, redis(), letters)
     source.acknowledge(messages)
 
 

@@ -194,6 +194,7 @@ dead_letters = Table(
     Column("headers", JSONB, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("died_at", INSTANT, nullable=False),
+    Column("replayed_at", INSTANT),
 )
-# The list, newest first.
-Index("ix_dead_letters_died", dead_letters.c.died_at)
+# One letter, and the list, newest first: a letter's id, a UUIDv7, rises with time.
+Index("ix_dead_letters_id", dead_letters.c.id)

@@ -29,6 +29,8 @@ OPERATIONS = {
     ("get", GROUP + "/jobs/{jobId}/explain"),
     ("post", GROUP + "/jobs/{jobId}/review"),
     ("get", "/commands/{id}"),
+    ("get", "/dead-letters"),
+    ("get", "/dead-letters/{id}"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }
