@@ -88,6 +88,6 @@ def review_job(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_REVIEW, args, data)
 
 
-@app.task(name=names.HANDLE_BATCH, base=CommandTask, typing=False, ignore_result=True)
-def handle_batch(*args: Any, commands: Any = None, **unknown: Any) -> None:
-    receive({"args": args, **unknown} if args or unknown else commands)
+@app.task(name=names.HANDLE_BATCH, base=CommandTask, bind=True, typing=False, ignore_result=True)
+def handle_batch(self: Task, /, *args: Any, commands: Any = None, **unknown: Any) -> None:
+    receive(self.request, {"args": args, **unknown} if args or unknown else commands)

@@ -1,6 +1,7 @@
 """From a task message to outcomes: what every task does around the one transaction."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.errors import ValidationFailed
 from models.outcome import Outcome
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite
+from tasks.attempts import handle_again
 from tasks.connections import engine, redis
 from tasks.dead_letters import bury_messages
 from tasks.errors_told import told_of, trace_of
@@ -29,6 +31,9 @@ DATABASE_WAIT_SECONDS = 12
 """How long a task waits for the database before its message goes back to the queue: with a last connection and its
 first statement, still below the time limit of a task, which would kill the waiting child."""
 
+RESCUE_PAUSE_SECONDS = 1.0
+"""Before a message goes back into its queue for a fault that the next attempt will likely meet as well."""
+
 
 class CommandDied(Exception):  # noqa: N818 - what the sender of a single task finds as its result
     """The command is among the dead letters; the workers' log says why."""
@@ -36,7 +41,7 @@ class CommandDied(Exception):  # noqa: N818 - what the sender of a single task f
 
 def receive_one(request: Any, type: str, args: Sequence[Any], data: dict[str, Any]) -> dict[str, Any]:
     """Carry out the command that a Celery client sent as a task of its own, and return its outcome."""
-    return _result(request, receive([_item(request, type, args, data)]))
+    return _result(request, receive(request, [_item(request, type, args, data)]))
 
 
 def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Exception) -> dict[str, Any]:
@@ -50,13 +55,16 @@ def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Excep
     body = json.dumps(items, default=repr).encode()
     letter = DeadLetter(DeadLetterReason.HANDLING_FAILED, told_of(error), names.COMMAND_QUEUE, body)
     try:
-        outcomes = bury_messages(engine(), redis(), [letter])
+        outcomes = _keep([letter])
+    except Reject:
+        raise
     except Exception as failure:  # noqa: BLE001 - there is no third place for the message
+        time.sleep(RESCUE_PAUSE_SECONDS)
         raise Reject(reason=told_of(failure), requeue=True) from error
     return _result(request, outcomes)
 
 
-def receive(items: Any) -> list[Outcome]:
+def receive(request: Any, items: Any) -> list[Outcome]:
     """Carry out the commands of one message in their order, tell the callers that wait for them, and return the
     outcomes.
 
@@ -64,7 +72,7 @@ def receive(items: Any) -> list[Outcome]:
     Reject, which puts the message back into its queue, where the database does not answer.
     """
     envelopes, letters = _read(items)
-    outcomes = _carry_out(envelopes)
+    outcomes = _carry_out(envelopes, delivered_before=bool(request.delivery_info.get("redelivered")))
     tell_callers(redis(), envelopes, outcomes)
     return [*outcomes, *_keep(letters)]
 
@@ -111,7 +119,9 @@ _patiently = retry(
 
 
 @_patiently
-def _carry_out(envelopes: list[CommandEnvelope]) -> list[Outcome]:
+def _carry_out(envelopes: list[CommandEnvelope], *, delivered_before: bool) -> list[Outcome]:
+    if delivered_before:
+        return handle_again(engine(), envelopes)
     return handle(engine(), envelopes) if envelopes else []
 
 
