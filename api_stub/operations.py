@@ -22,8 +22,9 @@ from models.job_commands import JobsFields, ReviewFields
 
 Operation = dict[str, Any]
 
-_READ = ("unauthorized", "validation_failed", "unavailable")
-_WRITE = ("unauthorized", "forbidden", "malformed_header", "validation_failed", "command_id_reused", "unavailable")
+_CALLER = ("unauthorized", "rate_limited", "too_many_wrong_keys", "unavailable")
+_READ = (*_CALLER, "validation_failed")
+_WRITE = (*_CALLER, "forbidden", "malformed_header", "validation_failed", "command_id_reused")
 _BODY = ("malformed_json", "payload_too_large", "unsupported_media_type")
 _CHANGE = ("not_found", "version_conflict", *_WRITE)
 
