@@ -38,8 +38,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="where the HTTP stub listens")
     port: int = Field(8080, ge=0, le=65535, description="0 takes any free port")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="comma-separated KEY (reads and writes) or KEY:read"
+        (), description="comma-separated KEY (reads and writes) or KEY:read, beside those of `jobgroups keys`"
     )
+    rate_limit_per_minute: int = Field(60_000, ge=0, description="requests with one API key; 0: as many as it likes")
+    wrong_keys_per_minute: int = Field(20, ge=0, description="wrong API keys from one client address; 0: no limit")
+    trusted_proxies: str = Field("", description="comma-separated addresses or networks whose X-Forwarded-For counts")
 
     worker_concurrency: int = Field(2, ge=1, le=256, description="pool children of one worker process")
     task_time_limit_seconds: int = Field(30, ge=30, le=500, description="a pool child that works longer is killed")

@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from api_stub.app import create_app
-from api_stub.auth import NoApiKeys
 from logs import configure_logging
 from settings import MissingSetting, Settings, explain
 
@@ -33,6 +32,9 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # By default uvicorn believes any process of this machine about where its requests come from.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
@@ -50,7 +52,7 @@ def main() -> None:
         settings = Settings()
         configure_logging(settings.log_level)
         server = Server(create_app(settings), settings)
-    except (MissingSetting, NoApiKeys) as error:
+    except MissingSetting as error:
         _refuse(str(error))
     except ValidationError as error:
         _refuse(explain(error))

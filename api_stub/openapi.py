@@ -29,20 +29,34 @@ def _header(description: str, example: str) -> dict[str, Any]:
 ETAG = {"ETag": _header("The group's version, for `If-Match` and `If-None-Match`.", '"1"')}
 LOCATION = {"Location": _header("Where the result is.", "/ocr-invoice-job-groups/0186071a-5d40-7000-8000-000000000001")}
 COMMAND_LOCATION = {"Location": _header("Tells the outcome.", "/commands/0186071a-5d40-7000-8000-000000000001")}
+RATE_LIMIT = {
+    "RateLimit-Policy": _header(
+        "Of the caller's key (or of wrong keys from one address): the quota, and its window in seconds; "
+        "draft-ietf-httpapi-ratelimit-headers-09.",
+        '"key";q=60000;w=60',
+    ),
+    "RateLimit": _header("What is left of the quota, and for how many seconds.", '"key";r=59999;t=42'),
+}
+RETRY_AFTER = {"Retry-After": _header("After how many seconds to try again.", "2")}
+_PROBLEM_HEADERS = {429: RATE_LIMIT | RETRY_AFTER, 503: RETRY_AFTER}
 APPLIED = {"Preference-Applied": _header("What of `Prefer` was honoured.", "respond-async")}
 
 
 def answer(status: int, description: str, example: str, headers: dict[str, Any] | None = None) -> Responses:
     """Document a success beyond its schema, which FastAPI takes from the model; `example` is one of the samples."""
-    return {status: {"description": description, "headers": headers or {}, "content": {JSON: _examples(example)}}}
+    headers = RATE_LIMIT | (headers or {})
+    return {status: {"description": description, "headers": headers, "content": {JSON: _examples(example)}}}
 
 
 def problems(*codes: str) -> Responses:
     """Document the problems that a route answers with."""
-    by_status: dict[int | str, list[str]] = {}
+    by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(KINDS[code][0], []).append(code)
-    return {status: _problem_response(alike) for status, alike in by_status.items()}
+    return {
+        status: _problem_response(alike) | {"headers": _PROBLEM_HEADERS.get(status, {})}
+        for status, alike in by_status.items()
+    }
 
 
 def body(model: type[BaseModel], example: Any, *, required: bool = True) -> dict[str, Any]:

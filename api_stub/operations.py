@@ -24,15 +24,15 @@ from models.job_commands import JobsFields, ReviewFields
 
 Operation = dict[str, Any]
 
-_READ = ("unauthorized", "validation_failed", "unavailable")
+_CALLER = ("unauthorized", "rate_limited", "too_many_wrong_keys", "unavailable")
+_READ = (*_CALLER, "validation_failed")
 _WRITE = (
-    "unauthorized",
+    *_CALLER,
     "forbidden",
     "malformed_header",
     "validation_failed",
     "command_id_reused",
     "dead_lettered",
-    "unavailable",
 )
 _BODY = ("malformed_json", "payload_too_large", "unsupported_media_type")
 _CHANGE = ("not_found", "version_conflict", *_WRITE)

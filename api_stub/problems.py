@@ -30,6 +30,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The body has an unsupported type"),
     "validation_failed": (422, "Some fields are wrong"),
     "command_id_reused": (422, "The idempotency key was used for another request"),
+    "rate_limited": (429, "Too many requests with this API key"),
+    "too_many_wrong_keys": (429, "Too many wrong API keys from this address"),
     "internal_error": (500, "Something went wrong on our side"),
     "unavailable": (503, "The service cannot do this now"),
 }

@@ -10,10 +10,11 @@ from fastapi import Depends, Header, Request, Response
 from uuid_utils.compat import uuid7
 
 from api_stub import headers, pending
-from api_stub.auth import Caller, WritingCaller
+from api_stub.auth import WritingCaller
 from api_stub.backends import Backends, OpenBackends
 from api_stub.documents import CommandAccepted, PendingCommand, json_response
 from api_stub.headers import Preference
+from api_stub.known_keys import Caller
 from api_stub.problems import Problem
 from client.producer import BrokerUnavailable
 from models import names
