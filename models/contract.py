@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 MAX_JSON_DEPTH = 32
@@ -60,6 +60,13 @@ def _storable_number(value: float) -> None:
     if not abs(value) <= MAX_EXACT_INTEGER:
         raise ValueError("must not contain numbers beyond 64-bit integers")
 
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+"""Last in the annotation of a StrictInt: 3.0 is an integer as well (JSON Schema, core, 4.2.3), "3" is none."""
 
 JsonObject = Annotated[dict[str, Any], AfterValidator(storable_json)]
 """A JSON object of the sender's own, kept and given back as it came."""
