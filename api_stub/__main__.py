@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from api_stub.app import create_app
 from api_stub.auth import NoApiKeys
+from api_stub.strict_http import StrictHttp
 from logs import configure_logging
 from settings import MissingSetting, Settings, explain
 
@@ -17,6 +18,8 @@ SHUTDOWN_SECONDS = 4
 """How long requests under way may hold up the end."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than proxies and clients keep an idle connection: whoever closes it second may have sent a request on it."""
+MAX_CONNECTIONS_COUNT = 1000
+"""Beyond them requests are answered with 503: an open connection costs a file descriptor, of which there are few."""
 EXIT_STATUS_NOT_STARTED = 2
 
 
@@ -33,6 +36,9 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                http=StrictHttp,
+                ws="none",
+                limit_concurrency=MAX_CONNECTIONS_COUNT,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )

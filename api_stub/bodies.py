@@ -94,10 +94,15 @@ def _require_type(request: HttpRequest, media_types: tuple[str, ...]) -> None:
 
 
 async def _read(request: HttpRequest) -> bytes:
-    """Counts what arrives: a sender may leave Content-Length out, or lie."""
+    """Counts what arrives: a sender may leave Content-Length out."""
     body = bytearray()
+    _require_size(int(request.headers.get("content-length", 0)))  # before a sender that asks first is told to go on
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_COMMAND_BYTES:
-            raise Problem("payload_too_large", f"a body may have {MAX_COMMAND_BYTES} bytes at most")
+        _require_size(len(body))
     return bytes(body)
+
+
+def _require_size(size_bytes: int) -> None:
+    if size_bytes > MAX_COMMAND_BYTES:
+        raise Problem("payload_too_large", f"a body may have {MAX_COMMAND_BYTES} bytes at most")

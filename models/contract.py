@@ -10,10 +10,18 @@ MAX_EXACT_INTEGER = 2**63 - 1
 
 
 class Contract(BaseModel):
-    """camelCase on the wire, snake_case in Python; an unknown key is an error, so that a typo is never ignored."""
+    """camelCase on the wire, snake_case in Python; an unknown key is an error, so that a typo is never ignored.
+
+    What was wrong is not quoted in the text of an error: it may hold a secret, and ends up in a log.
+    """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
 

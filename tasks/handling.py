@@ -133,8 +133,9 @@ def _refuse(work: UnitOfWork, envelope: CommandEnvelope, refusal: Refusal) -> Ou
 
 def _reject(engine: Engine, envelope: CommandEnvelope, error: DataError | IntegrityError) -> Outcome:
     """What the contracts let through and the database does not is still an answer to its sender."""
-    log.error("database_refused_command", command_id=envelope.id, type=envelope.type, exc_info=error)
-    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {_told_by(error)}")])
+    told = _told_by(error)
+    log.error("database_refused_command", command_id=envelope.id, type=envelope.type, error=told)
+    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {told}")])
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
         outcome = _refuse(work, envelope, refusal)

@@ -53,7 +53,7 @@ class GuardedConsumer(Consumer):
         return on_message
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        self._bury(message, DeadLetterReason.UNDECODABLE, repr(exc))
+        self._bury(message, DeadLetterReason.UNDECODABLE, _told_by(exc))
 
     def _objection(self, message: Message) -> tuple[DeadLetterReason, str] | None:
         """Why `message` must not reach Celery, or None."""
@@ -62,7 +62,7 @@ class GuardedConsumer(Consumer):
         try:
             payload = message.payload
         except Exception as error:  # noqa: BLE001 - kombu lets through whatever the decoder raised
-            return DeadLetterReason.UNDECODABLE, repr(error)
+            return DeadLetterReason.UNDECODABLE, _told_by(error)
         if fault := fault_of_message(message.headers, message.properties, payload):
             return DeadLetterReason.INVALID_MESSAGE, fault
         task = message.headers["task"]
@@ -96,6 +96,12 @@ def _letter(message: Message, reason: DeadLetterReason, detail: str) -> DeadLett
         command_id=_text(headers.get("id")),
         command_type=_text(headers.get("task")),
     )
+
+
+def _told_by(error: Exception) -> str:
+    """The kind and the message. `repr` of a UnicodeDecodeError shows the whole body, and the secrets in it, to logs."""
+    cause = next((argument for argument in error.args if isinstance(argument, Exception)), error)
+    return f"{type(cause).__name__}: {cause}"
 
 
 def _text(value: Any) -> str | None:
