@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api_stub import samples
+from api_stub import links, samples
 from api_stub.bodies import RetryFields
 from api_stub.documents import (
     CommandAccepted,
@@ -42,6 +42,7 @@ _ACCEPTED: Responses = answer(
     "The command is under way: `Prefer: respond-async` was sent, or the wait is over.",
     "pending",
     COMMAND_LOCATION | APPLIED,
+    links.TO_COMMAND,
 )
 _ACCEPTED[202]["model"] = CommandAccepted
 
@@ -52,7 +53,7 @@ LIST_GROUPS: Operation = {
 CREATE_GROUP: Operation = {
     "status_code": 201,
     "response_model": JobGroupAnswer,
-    "responses": answer(201, "The new group.", "group", ETAG | LOCATION | APPLIED)
+    "responses": answer(201, "The new group.", "group", ETAG | LOCATION | APPLIED, links.TO_GROUP)
     | _ACCEPTED
     | problems("already_exists", *_WRITE, *_BODY),
     "openapi_extra": body(JobGroupFields, samples.GROUP),
@@ -96,12 +97,14 @@ EXPLAIN: Operation = {
 }
 LIST_JOBS: Operation = {
     "response_model": JobList,
-    "responses": answer(200, "A page of the group's jobs.", "jobs") | problems("not_found", *_READ),
+    "responses": answer(200, "A page of the group's jobs.", "jobs", links=links.TO_JOB) | problems("not_found", *_READ),
 }
 ADD_JOBS: Operation = {
     "status_code": 201,
     "response_model": JobGroupAnswer,
-    "responses": answer(201, "The group as it is now, with its new jobs.", "groupWithJobs", ETAG | LOCATION | APPLIED)
+    "responses": answer(
+        201, "The group as it is now, with its new jobs.", "groupWithJobs", ETAG | LOCATION | APPLIED, links.TO_JOBS
+    )
     | _ACCEPTED
     | problems("already_exists", "illegal_transition", *_CHANGE, *_BODY),
     "openapi_extra": body(JobsFields, samples.JOBS),

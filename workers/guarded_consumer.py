@@ -91,5 +91,6 @@ def _letter(message: Message, reason: DeadLetterReason, detail: str) -> DeadLett
 
 
 def _undecodable(error: Exception) -> str:
-    """What the decoder says names a place in the body; its `repr` may be the body."""
-    return f"{type(error).__name__}: {error}"
+    """The kind and the message. `repr` of a UnicodeDecodeError shows the whole body, and the secrets in it, to logs."""
+    cause = next((argument for argument in error.args if isinstance(argument, Exception)), error)
+    return f"{type(cause).__name__}: {cause}"
