@@ -9,7 +9,7 @@ from kombu.message import Message
 from redis import Redis
 from sqlalchemy import Engine
 
-from client.broker import COMMAND_QUEUE, DELIVERY_LIMIT_COUNT, connect
+from client.broker import COMMAND_QUEUE, connect
 from models import names
 from models.commands import CommandEnvelope
 from models.dead_letter import DeadLetter, DeadLetterReason
@@ -204,8 +204,8 @@ def test_a_batch_that_rabbitmq_gave_up_is_replayed_whole(
     settings = Settings(database_url=clean_database, broker_url=rabbitmq_url)
     commands = [create(new_id()) for _ in range(3)]
     source = QueueSource(rabbitmq_url)  # before the message dies: the dead letters' queue is its to declare
-    publish_and_give_up(rabbitmq_url, commands)
     try:
+        publish_and_give_up(rabbitmq_url, commands)
         (received,) = eventually(source.receive)
         assert received.dead is not None
         with Redis.from_url(redis_url) as redis:
@@ -222,14 +222,20 @@ def test_a_batch_that_rabbitmq_gave_up_is_replayed_whole(
 
 
 def publish_and_give_up(rabbitmq_url: str, commands: Sequence[CommandEnvelope]) -> None:
-    """Send one batch, and hand it back until the broker has enough of it."""
-    empty(rabbitmq_url)
+    """Send one batch, and hand it back until the broker has enough of it: soon, in a queue of less patience."""
     body = [[], {"commands": [item(command) for command in commands]}, {}]
     with connect(rabbitmq_url) as connection, connection.channel() as channel:
+        impatient = COMMAND_QUEUE(channel)
+        impatient.delete()
+        impatient.queue_arguments = {**COMMAND_QUEUE.queue_arguments, "x-delivery-limit": 2}
+        impatient.declare()
         producer = connection.Producer(channel)
         producer.publish(body, routing_key=COMMAND_QUEUE.name, headers={"id": new_id(), "task": names.HANDLE_BATCH})
-        for _ in range(DELIVERY_LIMIT_COUNT + 1):
+        for _ in range(3):
             eventually(lambda: take(channel)).reject(requeue=True)
+        eventually(lambda: not impatient.queue_declare(passive=True).message_count)
+        impatient.delete()
+        COMMAND_QUEUE(channel).declare()
 
 
 def test_the_list_shows_the_newest_first_in_pages(clean_database: str, redis_url: str, engine: Engine) -> None:
