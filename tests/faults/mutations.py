@@ -1,5 +1,7 @@
 """The three mistakes that the suite must notice: each takes one promise away from a process of the service."""
 
+import random
+import time
 from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import Any
@@ -58,7 +60,23 @@ def stamp_before_confirm() -> None:
     workers.relay._relay = relay
 
 
-MUTATIONS = {"no_inbox": no_inbox, "ack_early": ack_early, "stamp_before_confirm": stamp_before_confirm}
+def commit_late() -> None:
+    """No mistake, but bad luck: a transaction that has written stays open for a while, so that later ones overtake."""
+    save = unit_of_work.UnitOfWork.save
+
+    def save_and_linger(self: unit_of_work.UnitOfWork) -> None:
+        save(self)
+        time.sleep(random.choice([0.0, 0.0, 0.2]))
+
+    unit_of_work.UnitOfWork.save = save_and_linger  # type: ignore[method-assign]
+
+
+MUTATIONS = {
+    "no_inbox": no_inbox,
+    "ack_early": ack_early,
+    "stamp_before_confirm": stamp_before_confirm,
+    "commit_late": commit_late,
+}
 
 
 def find_unacknowledged_soon() -> None:
