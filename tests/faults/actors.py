@@ -19,7 +19,6 @@ from workers.supervision.processes import ChildProcess, ProcessSpec
 
 WATCH_SECONDS = 0.1
 GRACE_SECONDS = 20.0
-PATCHED = True  # until client/broker.py asks Redis for unacknowledged messages often enough: see sabotaged.py
 
 
 @dataclass(frozen=True)
@@ -130,9 +129,8 @@ class Actors:
 
     def _program(self, kind: str, name: str) -> list[str]:
         sabotage = self.sabotage.get(kind)
-        if sabotage is None and not PATCHED:
+        if sabotage is None:
             return ["workers.command_line", kind]
-        sabotage = sabotage or Sabotage()
         arguments = ["--marker", str(self.home / f"{kind}.cut"), "--seed", str(self.seed)]
         if sabotage.cut:
             arguments += ["--cut", sabotage.cut, "--within", str(sabotage.within), "--times", str(sabotage.times)]

@@ -96,7 +96,6 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Prepare what the arguments ask for, then be the process."""
     asked = _arguments()
-    mutations.find_unacknowledged_soon()
     if asked.cut:
         passes = random.Random(asked.seed).randint(1, asked.within)
         sabotage(asked.cut, Cut(passes, asked.marker, asked.times))
