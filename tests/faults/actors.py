@@ -26,8 +26,8 @@ class Sabotage:
     """What is different about one kind of process: where it kills itself, or what it does wrong. See sabotaged.py."""
 
     cut: str | None = None
-    within: int = 10
-    """It dies at one of so many passes, drawn by the seed."""
+    within: int = 5
+    """It dies at one of so many passes, drawn by the seed; the next one at its first pass, since there may be few."""
     times: int = 1
     """How many processes die there, one after the other or side by side."""
     mutations: tuple[str, ...] = ()
