@@ -30,6 +30,10 @@ run: $(STAMP) ## start everything and keep it up until Ctrl-C
 test: $(STAMP) ## run every test
 	@$(BIN)/python -m pytest $(TESTS)
 
+.PHONY: faults
+faults: $(STAMP) ## break everything, on both brokers, three times over (an hour); writes docs/faults.md
+	@FAULTS=full $(BIN)/python -m pytest tests/faults $(TESTS)
+
 .PHONY: lint
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/ruff check .

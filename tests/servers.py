@@ -115,7 +115,7 @@ def _start(directory: Path, environment: dict[str, str], name: str, *arguments: 
 
 def _wait_until_ready(server: RabbitMQ) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not _accepts(server.url):
+    while not accepts(server.url):
         if server.node.exit_status is not None:
             raise StartError(server.node.describe("ended at its start"))
         if time.monotonic() > deadline:
@@ -123,7 +123,8 @@ def _wait_until_ready(server: RabbitMQ) -> None:
         time.sleep(0.1)
 
 
-def _accepts(url: str) -> bool:
+def accepts(url: str) -> bool:
+    """Say whether the node at `url` takes connections."""
     # kombu would pause for seconds between its attempts.
     host = url.partition("@")[2].rstrip("/")
     try:

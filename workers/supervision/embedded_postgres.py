@@ -176,7 +176,7 @@ def _url(sockets: Path, database: str) -> str:
 
 def _wait_until_ready(server: EmbeddedPostgres) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not _accepts(_url(server.socket_directory, "postgres")):
+    while not accepts(_url(server.socket_directory, "postgres")):
         if server.process.exit_status is not None:
             raise StartError(server.process.describe("ended at its start"))
         if time.monotonic() > deadline:
@@ -184,7 +184,8 @@ def _wait_until_ready(server: EmbeddedPostgres) -> None:
         time.sleep(0.05)
 
 
-def _accepts(url: str) -> bool:
+def accepts(url: str) -> bool:
+    """Say whether the server at `url` takes connections."""
     try:
         psycopg.connect(url, connect_timeout=2).close()
     except psycopg.OperationalError:

@@ -130,7 +130,7 @@ def _becomes_ready(server: EmbeddedRedis) -> bool:
 
 def _wait_for_answer(server: EmbeddedRedis) -> bool:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not _answers(server.url):
+    while not answers(server.url):
         if server.process.exit_status is not None:
             server.stop()
             return False
@@ -140,7 +140,8 @@ def _wait_for_answer(server: EmbeddedRedis) -> bool:
     return True
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Say whether the server at `url` answers and has read its data."""
     try:
         with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
             return bool(client.ping())
