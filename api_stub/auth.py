@@ -48,6 +48,7 @@ async def _find_new(keys: KnownKeys, key: str, limits: RateLimits, request: Requ
     limits.admit_unknown_key(request)
     caller = await keys.find_new(key)
     if caller is None:
+        limits.count_wrong_key(request)
         raise _unauthorized()
     return caller
 

@@ -29,24 +29,32 @@ class RateLimits:
         """Count a request; raises Problem (429) for one beyond what its key may send."""
         own = caller.per_minute
         quota_count = self._settings.rate_limit_per_minute if own is None else own
+        if quota_count == 0:
+            return
         standing = self._count(request, "key", caller.owner, quota_count)
-        if standing and standing.exceeded:
+        if standing.exceeded:
             raise _too_many("rate_limited", f"this key may send {quota_count} requests a minute", standing)
 
     def admit_unknown_key(self, request: Request) -> None:
-        """Count an unknown key; raises Problem (429) for one beyond what may come from its client's address."""
+        """Raises Problem (429) where too many wrong keys came from the client's address."""
         quota_count = self._settings.wrong_keys_per_minute
-        standing = self._count(request, "wrong-keys", site_of(request), quota_count)
-        if standing and standing.exceeded:
+        if quota_count == 0:
+            return
+        standing = self._tallies.look("wrong-keys", site_of(request), quota_count)
+        if standing.left_count == 0:
+            request.state.rate_limit = _fields("wrong-keys", standing)
             raise _too_many("too_many_wrong_keys", f"an address may try {quota_count} wrong keys a minute", standing)
 
-    def _count(self, request: Request, policy: str, who: str, quota_count: int) -> Standing | None:
-        if quota_count == 0:
-            return None
+    def count_wrong_key(self, request: Request) -> None:
+        """Hold a wrong key against the client's address."""
+        if quota_count := self._settings.wrong_keys_per_minute:
+            self._count(request, "wrong-keys", site_of(request), quota_count)
+
+    def _count(self, request: Request, policy: str, who: str, quota_count: int) -> Standing:
         standing = self._tallies.count(policy, who, quota_count)
         request.state.rate_limit = _fields(policy, standing)
-        if standing.used_count == quota_count + 1:  # the first of a window only, or a flood would flood the log too
-            log.warning("rate_limit_reached", policy=policy, who=who, quota_count=quota_count)
+        if standing.used_count == quota_count:  # once, because a flood of requests must not flood the log
+            log.warning("rate_limit_used_up", policy=policy, who=who, quota_count=quota_count)
         return standing
 
 

@@ -67,17 +67,23 @@ class Tallies:
         self._tallies: dict[str, _Tally] = {}
 
     def count(self, what: str, who: str, quota_count: int) -> Standing:
-        """Count one more and return how `who` stands."""
-        window, elapsed_seconds = divmod(time.time(), WINDOW_SECONDS)
-        if window != self._window:
-            self._window, self._tallies = int(window), {}
-        key = RateLimitItemPerMinute(quota_count).key_for(what, who, self._window)
-        tally = self._tallies.setdefault(key, _Tally())
+        """Count one more and return how `who` then stands."""
+        key, tally = self._find(what, who, quota_count)
         tally.unreported_count += 1
         if tally.reporting is None or tally.reporting.done():
             tally.reporting = asyncio.create_task(self._report(key, tally))
-        used_count = tally.shared_count + tally.unreported_count
-        return Standing(quota_count, used_count, math.ceil(WINDOW_SECONDS - elapsed_seconds))
+        return _standing(tally, quota_count)
+
+    def look(self, what: str, who: str, quota_count: int) -> Standing:
+        """Return how `who` stands."""
+        return _standing(self._find(what, who, quota_count)[1], quota_count)
+
+    def _find(self, what: str, who: str, quota_count: int) -> tuple[str, _Tally]:
+        window = int(time.time() // WINDOW_SECONDS)
+        if window != self._window:
+            self._window, self._tallies = window, {}
+        key = RateLimitItemPerMinute(quota_count).key_for(what, who, window)
+        return key, self._tallies.setdefault(key, _Tally())
 
     async def _report(self, key: str, tally: _Tally) -> None:
         """Report until nothing is left to, or nobody asks for this window any more."""
@@ -93,3 +99,8 @@ class Tallies:
             else:
                 tally.unreported_count -= count
                 pause = REPORT_SECONDS
+
+
+def _standing(tally: _Tally, quota_count: int) -> Standing:
+    rest_seconds = math.ceil(WINDOW_SECONDS - time.time() % WINDOW_SECONDS)
+    return Standing(quota_count, tally.shared_count + tally.unreported_count, rest_seconds)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from typer.testing import CliRunner
 
 from api_stub.known_keys import REVOCATION_SECONDS
@@ -55,7 +55,7 @@ def status_of(url: str, key: str) -> int:
 
 @pytest.fixture(scope="module")
 def stub(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A stub that logs all it can, and knows no key at its start; its URL and its log."""
+    """A stub that logs all it can and knows keys from the table only; its URL and its log."""
     directory = tmp_path_factory.mktemp("stub")
     settings = {"api_keys": "", "log_level": "DEBUG", "wrong_keys_per_minute": 0}
     with stub_of(service, directory, **settings) as url:
@@ -67,10 +67,28 @@ def url(stub: tuple[str, Path]) -> str:
     return stub[0]
 
 
-def test_a_stub_without_a_key_lets_nobody_in_and_says_how_to_make_one(stub: tuple[str, Path]) -> None:
-    url, log = stub
-    assert "jobgroups keys create" in log.read_text()
-    assert status_of(url, "") == status_of(url, "wrong") == 401
+@pytest.fixture
+def database_without_keys(service: Service) -> Iterator[str]:
+    """A database of its own beside that of the service."""
+    url = service.settings.require("database_url")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE without_keys TEMPLATE template0"))
+        empty = make_url(url).set(database="without_keys").render_as_string(hide_password=False)
+        upgrade(empty)
+        yield empty
+        connection.execute(text("DROP DATABASE without_keys WITH (FORCE)"))
+    admin.dispose()
+
+
+def test_a_stub_without_a_key_lets_nobody_in_and_says_how_to_make_one(
+    service: Service, database_without_keys: str, tmp_path: Path
+) -> None:
+    with stub_of(service, tmp_path, database_url=database_without_keys, api_keys="") as url:
+        assert "jobgroups keys create" in (tmp_path / "api_stub.log").read_text()
+        assert status_of(url, "") == status_of(url, "wrong") == 401
+        key = create(service, "the first", database_url=database_without_keys)["key"]
+        assert status_of(url, key) == 200
 
 
 def test_a_new_key_is_the_one_line_of_output_and_works_at_once(service: Service, url: str) -> None:
