@@ -35,8 +35,6 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                # Else it depends on what else is installed which parser reads requests, and what it refuses.
-                http="h11",
                 # By default uvicorn believes any process of this machine about where its requests come from.
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=settings.trusted_proxies,

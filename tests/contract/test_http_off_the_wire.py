@@ -82,6 +82,8 @@ AMBIGUOUS = {
     "U+0000 in a name": ("X-\x00Nul: a", "Content-Length: {length}"),
     "a name with a space": ("X Name: a", "Content-Length: {length}"),
     "a line without a colon": ("nonsense", "Content-Length: {length}"),
+    "an escape sequence in a request id": ("X-Request-ID: \x1b[31m", "Content-Length: {length}"),
+    "U+0000 in a key": ("Idempotency-Key: a\x00b", "Content-Length: {length}"),
     "two hosts": ("Host: y", "Content-Length: {length}"),
 }
 
