@@ -92,3 +92,12 @@ def _take_the_lead_from_its_holder(s: Stage) -> None:
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     eventually(lambda: select(s.database_url, sql))
+
+
+@pytest.mark.only("redis")
+def test_main_process_dies_with_a_message_in_its_hands(open_stage: OpenStage) -> None:
+    """kill -9 of the main process that has a message from Redis and has not yet told Redis that it is unacknowledged"""
+    with open_stage(sabotage={"worker": Sabotage("after_pop")}) as s:
+        s.load.start()
+        s.wait_for_cut("worker")
+        s.expect_all_invariants()
