@@ -1,8 +1,8 @@
 """How much is broken: a short part of the suite in every run of the tests, all of it under `make faults`.
 
 A scenario marked `quick` is in the short part, on the brokers that the mark names or on both. Quick are those that
-recover in seconds and each stand for one promise; what waits for a time limit to pass, or starts a broker again, is
-not.
+recover in seconds and each stand for one promise, on one broker where the other would show the same; what waits for a
+time limit to pass, or starts a broker again, is not.
 """
 
 import os
