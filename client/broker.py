@@ -13,10 +13,11 @@ CONNECT_TIMEOUT_SECONDS = 4
 SOCKET_TIMEOUT_SECONDS = 10
 HEARTBEAT_SECONDS = 20
 VISIBILITY_TIMEOUT_SECONDS = 600
-"""When Redis gives an unacknowledged message to somebody else; above every task time limit."""
+"""When Redis gives an event that an engine has not acknowledged to another: longer than a document takes to read."""
 
-DELIVERY_LIMIT_COUNT = 100
-"""When RabbitMQ gives a message up. High, because an outage of the database uses deliveries up as well."""
+DELIVERY_LIMIT_COUNT = 10_000
+"""When RabbitMQ gives a message up. An outage of the database uses up a delivery every 12 seconds, so that this lasts
+for 33 hours; a command that kills its worker is given up much earlier, by its attempts."""
 
 EVENT_EXCHANGE = Exchange(names.EVENT_EXCHANGE, type="topic", durable=True)
 DEAD_LETTER_QUEUE = Queue(

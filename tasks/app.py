@@ -1,12 +1,19 @@
 """The Celery application of the workers."""
 
+from typing import Any
+
 from celery import Celery
 
-from client.broker import HEARTBEAT_SECONDS, celery_settings, is_redis
+from client.broker import HEARTBEAT_SECONDS, celery_settings, is_redis, transport_options
+from models import names
 from settings import Settings
 
 RESULT_TTL_SECONDS = 3600
 OUTCOME_SOCKET_TIMEOUT_SECONDS = 5
+VISIBILITY_MARGIN_SECONDS = 10
+"""How much longer than a task may take Redis waits for its acknowledgement."""
+RESTORE_SECONDS = 5
+"""How often a worker looks for messages whose acknowledgement is overdue."""
 
 
 def configure(celery: Celery, settings: Settings) -> None:
@@ -14,6 +21,7 @@ def configure(celery: Celery, settings: Settings) -> None:
     broker_url = settings.require("broker_url")
     celery.conf.update(
         celery_settings(broker_url),
+        broker_transport_options=_transport_options(broker_url, settings.task_time_limit_seconds),
         # The acknowledgement follows the commit; a lost child's message goes back to the queue.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -37,6 +45,24 @@ def configure(celery: Celery, settings: Settings) -> None:
         task_store_errors_even_if_ignored=False,
         worker_detect_quorum_queues=not is_redis(broker_url),
     )
+
+
+def _transport_options(broker_url: str, task_time_limit_seconds: int) -> dict[str, Any]:
+    options = transport_options(broker_url)
+    if is_redis(broker_url):
+        unacknowledged = f"{names.COMMAND_QUEUE}.unacknowledged"
+        options |= {
+            # A worker that was killed leaves its messages behind. Handled twice they do no harm, so that they can come
+            # back soon, and under keys of their own: kombu gives back what lies in shared ones by anybody's clock.
+            "visibility_timeout": task_time_limit_seconds + VISIBILITY_MARGIN_SECONDS,
+            "unacked_key": unacknowledged,
+            "unacked_index_key": f"{unacknowledged}.index",
+            "unacked_mutex_key": f"{unacknowledged}.mutex",
+            "unacked_mutex_expire": 10,
+            "unacked_restore_interval": RESTORE_SECONDS,
+            "unacked_restore_throttle": 1,
+        }
+    return options
 
 
 app = Celery("ocr_invoice", include=["tasks.commands"], set_as_current=False)

@@ -23,9 +23,9 @@ from tasks.outcomes import tell_callers
 
 log = structlog.get_logger()
 
-DATABASE_WAIT_SECONDS = 30
-"""How long a task waits for the database before its message goes back to the queue. Well below the time limit of a
-task, which would kill the waiting child; long enough that an outage does not use up RabbitMQ's delivery limit."""
+DATABASE_WAIT_SECONDS = 12
+"""How long a task waits for the database before its message goes back to the queue: with a last connection and its
+first statement, still below the time limit of a task, which would kill the waiting child."""
 
 
 class CommandDied(Exception):  # noqa: N818 - what the sender of a single task finds as its result

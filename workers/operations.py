@@ -20,6 +20,9 @@ from settings import Settings
 EXIT_STATUS_NOT_FOUND = 3
 EXIT_STATUS_DRIFT = 4
 
+RECONCILE_TIMEOUT_SECONDS = 3600
+"""It reads every job there is."""
+
 console = Console()
 
 GroupArgument = Annotated[UUID, typer.Argument(metavar="GROUP", help="The group's id.")]
@@ -52,7 +55,8 @@ def reconcile(
 
     Exit status 4: some differ (and were mended, with --repair).
     """
-    engine = make_engine(Settings().require("database_url"))
+    database_url = Settings().require("database_url")
+    engine = make_engine(database_url, statement_timeout_seconds=RECONCILE_TIMEOUT_SECONDS)
     with engine.begin() as connection:
         drift = find_drift(connection)
         if mend:

@@ -30,17 +30,24 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 Row = dict[str, Any]
 
+MAX_ROW_COUNT = 10_000
+"""Rows in one statement: the end of a long queue is some hundred thousand, where PostgreSQL's JSON values end at 256 MB
+and its statements at their timeout."""
+
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert `rows`, each a value for every column that the database does not fill itself, in their order."""
-    if rows:
-        connection.execute(_insert(table), {"rows": orjson.dumps(rows).decode()})
+    _execute(connection, _insert(table), rows)
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Overwrite the rows of `table` that have the primary keys of `rows`."""
-    if rows:
-        connection.execute(_update(table), {"rows": orjson.dumps(rows).decode()})
+    _execute(connection, _update(table), rows)
+
+
+def _execute(connection: Connection, statement: Insert | Update, rows: Sequence[Row]) -> None:
+    for start in range(0, len(rows), MAX_ROW_COUNT):
+        connection.execute(statement, {"rows": orjson.dumps(rows[start : start + MAX_ROW_COUNT]).decode()})
 
 
 @cache

@@ -6,24 +6,34 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from models.store.bounded_connections import bound, bounded_async_connect
+
 CONNECT_TIMEOUT_SECONDS = 5
-STATEMENT_TIMEOUT_SECONDS = 30
-LOCK_TIMEOUT_SECONDS = 10
-IDLE_TRANSACTION_TIMEOUT_SECONDS = 60
+LOCK_TIMEOUT_SECONDS = 5
+STATEMENT_TIMEOUT_SECONDS = 10
+ANSWER_MARGIN_SECONDS = 2
+"""How much longer than its statement may take the server has for its answer."""
+IDLE_TRANSACTION_TIMEOUT_SECONDS = 20
 POOL_TIMEOUT_SECONDS = 10
+LOST_PEER_SECONDS = 20
+"""When the server lets go of a client whose machine is gone, and of its locks: the lead of the relay is one."""
 
 DatabaseUnavailable = OperationalError
 """What a lost, refused or timed-out connection raises, and a deadlock: all of them mean "the same again, later"."""
 
 
-def make_engine(url: str, *, pool_size: int = 1) -> Engine:
+def make_engine(url: str, *, pool_size: int = 1, statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS) -> Engine:
     """Return an engine for a worker or relay process, whose work is one transaction at a time."""
-    return create_engine(url, **_options(pool_size))
+    engine = create_engine(url, connect_args=_connect_args(statement_timeout_seconds), **_options(pool_size))
+    bound(engine, statement_timeout_seconds + ANSWER_MARGIN_SECONDS)
+    return engine
 
 
 def make_async_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """Return an engine for the HTTP stub's reads, `pool_size` at once."""
-    return create_async_engine(url, **_options(pool_size))
+    connect = bounded_async_connect(STATEMENT_TIMEOUT_SECONDS + ANSWER_MARGIN_SECONDS)
+    arguments = _connect_args(STATEMENT_TIMEOUT_SECONDS) | {"async_creator_fn": connect}
+    return create_async_engine(url, connect_args=arguments, **_options(pool_size))
 
 
 def _options(pool_size: int) -> dict[str, Any]:
@@ -31,17 +41,21 @@ def _options(pool_size: int) -> dict[str, Any]:
         "pool_size": pool_size,
         "pool_pre_ping": True,
         "pool_timeout": POOL_TIMEOUT_SECONDS,
-        "connect_args": _connect_args(),
         # The text of an error would otherwise show the rows, and the secrets in them, to every log.
         "hide_parameters": True,
     }
 
 
-def _connect_args() -> dict[str, Any]:
+def _connect_args(statement_timeout_seconds: int) -> dict[str, Any]:
     limits = {
-        "statement_timeout": STATEMENT_TIMEOUT_SECONDS,
-        "lock_timeout": LOCK_TIMEOUT_SECONDS,
-        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT_SECONDS,
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+        "statement_timeout": f"{statement_timeout_seconds}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_TIMEOUT_SECONDS}s",
+        "tcp_keepalives_idle": f"{LOST_PEER_SECONDS // 2}s",
+        "tcp_keepalives_interval": f"{LOST_PEER_SECONDS // 4}s",
+        "tcp_keepalives_count": "2",
+        "tcp_user_timeout": f"{LOST_PEER_SECONDS}s",
+        "timezone": "UTC",
     }
-    options = " ".join(["-c timezone=UTC", *(f"-c {name}={seconds}s" for name, seconds in limits.items())])
+    options = " ".join(f"-c {name}={value}" for name, value in limits.items())
     return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": options, "application_name": "jobgroups"}

@@ -173,6 +173,14 @@ Index("ix_events_unpublished", events.c.ordinal, postgresql_where=events.c.posit
 # The feed and the last position given.
 Index("ix_events_position", events.c.position)
 
+attempts = Table(
+    "attempts",  # at commands whose message came back: one that keeps killing its worker has to end
+    metadata,
+    Column("command_id", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("attempted_at", INSTANT, nullable=False),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

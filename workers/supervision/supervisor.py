@@ -20,7 +20,7 @@ from workers.supervision import embedded_postgres, embedded_redis, environment, 
 from workers.supervision.guardian import Guardian
 from workers.supervision.processes import ChildProcess, ProcessSpec, StartError
 
-GRACE_SECONDS = {"worker": 15.0}
+GRACE_SECONDS = {"worker": 20.0}
 """A worker finishes the task in its hands; one that takes longer is redelivered."""
 START_ORDER = ("housekeeping", "relay", "worker", "intake", "api")
 """They end in the opposite order: no new work first, then what is left is done and published."""

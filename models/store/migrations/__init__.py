@@ -4,10 +4,21 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from psycopg.errors import LockNotAvailable
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
+
+TABLE_WAIT_SECONDS = 120
 
 
+@retry(
+    retry=retry_if_exception(lambda error: isinstance(getattr(error, "orig", None), LockNotAvailable)),
+    wait=wait_random(1, 3),
+    stop=stop_after_delay(TABLE_WAIT_SECONDS),
+    reraise=True,
+)
 def upgrade(url: str) -> None:
-    """Bring the database at `url` to the newest schema. Safe to run from several machines at once."""
+    """Bring the database at `url` to the newest schema. Safe to run from several machines at once, and under load:
+    where a table stays in use, it steps back and tries again, for two minutes."""
     command.upgrade(alembic_config(url), "head")
 
 

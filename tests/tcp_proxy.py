@@ -1,0 +1,79 @@
+"""A TCP proxy between the service and a server, which can fall silent, as a network does without telling any socket."""
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Self
+
+_CHUNK_BYTES = 65536
+
+
+class TcpProxy:
+    """Listens on a free port of the loopback and forwards to `target`, an address or the path of a Unix socket; a
+    context manager."""
+
+    def __init__(self, target: tuple[str, int] | str) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = []
+        self._speaking = threading.Event()
+        self._speaking.set()
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._speaking.set()
+        self._listener.close()
+        self.cut()
+
+    def fall_silent(self) -> None:
+        """Hold every byte back. Connections stay open, and new ones are accepted: both ends see a peer that waits."""
+        self._speaking.clear()
+
+    def speak(self) -> None:
+        """Forward again, beginning with what was held back."""
+        self._speaking.set()
+
+    def cut(self) -> None:
+        """Close every connection. What was held back is lost."""
+        held, self._sockets = self._sockets, []
+        for each in held:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        try:
+            server = _connect(self._target)
+        except OSError:
+            client.close()
+            return
+        self._sockets += [client, server]
+        for source, sink in ((client, server), (server, client)):
+            threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
+
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(_CHUNK_BYTES):
+                self._speaking.wait()
+                sink.sendall(chunk)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+def _connect(target: tuple[str, int] | str) -> socket.socket:
+    if not isinstance(target, str):
+        return socket.create_connection(target)
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(target)
+    return server
