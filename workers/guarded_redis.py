@@ -1,10 +1,13 @@
-"""kombu's Redis transport, but for what is in a list without being a message.
+"""kombu's Redis transport, but for how it takes a message, and for what is in a list without being one.
 
-kombu's own lets such an item escape from its event loop and take the worker along. Here it becomes a message that
-nobody can decode, which the consumer meets like any other.
+It takes messages as redis_taking.py says. An item that is no message escapes from kombu's own event loop and takes the
+worker along; here it becomes a message that nobody can decode, which the consumer meets like any other.
 """
 
 import base64
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -14,28 +17,47 @@ from kombu.utils.json import dumps, loads
 from redis import Redis
 
 from models import names
+from workers.redis_taking import Taken, take, waiting_command
 
 UNREADABLE_TYPE = "application/x-no-kombu-message"
 
 
 class _GuardedClient(Redis):
-    """Wraps what is no kombu message into one, so that the consumer meets it like any other it cannot decode."""
+    """Reads the answer to the waiting, then takes: kombu, which believes it sent a BRPOP, gets what a BRPOP gives."""
+
+    def __init__(self, *args: Any, take: Callable[[], Taken | None], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._take = take
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
-        reply = super().parse_response(connection, command_name, **options)
-        if command_name == "BRPOP" and reply:
-            queue, item = reply
-            return queue, item if _is_kombu_message(item) else _kombu_message_around(item)
-        return reply
+        if command_name != "BRPOP":
+            return super().parse_response(connection, command_name, **options)
+        super().parse_response(connection, "BLMOVE", **options)
+        taken = self._take()
+        return taken and (taken.queue, taken.item if _is_kombu_message(taken.item) else _kombu_message_around(taken))
 
 
 class _GuardedChannel(RedisChannel):
-    def _get_client(self) -> type[Redis]:
-        return _GuardedClient
+    def _get_client(self) -> Callable[..., Redis]:
+        return partial(_GuardedClient, take=self._take)
+
+    def _take(self) -> Taken | None:
+        queues = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in self.active_queues]
+        with self.conn_or_acquire() as client:
+            return take(client, self.unacked_key, self.unacked_index_key, queues)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Wait at the one queue that a worker serves; what has a priority is looked for when the wait ends."""
+        queues = list(self.active_queues)
+        if not queues:
+            return
+        connection: Any = self.client.connection
+        self._in_poll, self._brpop_sent_at = connection, monotonic()  # type: ignore[assignment]
+        connection.send_command(*waiting_command(queues[0], timeout or self.brpop_timeout))
 
 
 class GuardedRedis(RedisTransport):
-    """kombu's Redis transport, whose own takes the worker along when a list holds anything but kombu's messages."""
+    """kombu's Redis transport, for a worker that serves one queue."""
 
     Channel = _GuardedChannel
 
@@ -59,11 +81,16 @@ def _is_kombu_message(item: bytes) -> bool:
     return False
 
 
-def _kombu_message_around(item: bytes) -> bytes:
+def _kombu_message_around(taken: Taken) -> bytes:
     properties = {
         "body_encoding": "base64",
-        "delivery_tag": str(uuid4()),
+        # Under the tag that it brought it may be noted already; under another that note would never be acknowledged.
+        "delivery_tag": taken.tag or str(uuid4()),
         "delivery_info": {"exchange": "", "routing_key": names.COMMAND_QUEUE},
     }
-    message = {"body": base64.b64encode(item).decode(), "content-type": UNREADABLE_TYPE, "content-encoding": "binary"}
+    message = {
+        "body": base64.b64encode(taken.item).decode(),
+        "content-type": UNREADABLE_TYPE,
+        "content-encoding": "binary",
+    }
     return str(dumps(message | {"headers": {}, "properties": properties})).encode()

@@ -19,7 +19,6 @@ from workers.supervision.processes import ChildProcess, ProcessSpec
 
 WATCH_SECONDS = 0.1
 GRACE_SECONDS = 20.0
-PATCHED = True  # until client/broker.py asks Redis for unacknowledged messages often enough: see sabotaged.py
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Sabotage:
     """What is different about one kind of process: where it kills itself, or what it does wrong. See sabotaged.py."""
 
     cut: str | None = None
-    within: int = 10
-    """It dies at one of so many passes, drawn by the seed."""
+    within: int = 5
+    """It dies at one of so many passes, drawn by the seed; the next one at its first pass, since there may be few."""
     times: int = 1
     """How many processes die there, one after the other or side by side."""
     mutations: tuple[str, ...] = ()
@@ -130,9 +129,8 @@ class Actors:
 
     def _program(self, kind: str, name: str) -> list[str]:
         sabotage = self.sabotage.get(kind)
-        if sabotage is None and not PATCHED:
+        if sabotage is None:
             return ["workers.command_line", kind]
-        sabotage = sabotage or Sabotage()
         arguments = ["--marker", str(self.home / f"{kind}.cut"), "--seed", str(self.seed)]
         if sabotage.cut:
             arguments += ["--cut", sabotage.cut, "--within", str(sabotage.within), "--times", str(sabotage.times)]

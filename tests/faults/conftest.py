@@ -1,13 +1,14 @@
 """How much is broken: a short part of the suite in every run of the tests, all of it under `make faults`.
 
 A scenario marked `quick` is in the short part, on the brokers that the mark names or on both. Quick are those that
-recover in seconds and each stand for one promise; what waits for a time limit to pass, or starts a broker again, is
-not.
+recover in seconds and each stand for one promise, on one broker where the other would show the same; what waits for a
+time limit to pass, or starts a broker again, is not.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ OpenStage = Callable[..., AbstractContextManager[Stage]]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every scenario with each seed on each broker; in the short part, on the brokers of its mark."""
     if "broker" in metafunc.fixturenames:
-        quick = metafunc.definition.get_closest_marker("quick")
-        metafunc.parametrize("broker", BROKERS if FULL or not quick or not quick.args else quick.args)
+        marks = (metafunc.definition.get_closest_marker(name) for name in (("only",) if FULL else ("only", "quick")))
+        narrowed = [set(mark.args) for mark in marks if mark and mark.args]
+        metafunc.parametrize("broker", sorted(set(BROKERS).intersection(*narrowed), key=BROKERS.index))
         metafunc.parametrize("seed", SEEDS)
 
 
@@ -52,11 +54,17 @@ def _is_ours(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest) -> Iterator[Report]:
     """The figures of this run; under `make faults` they become docs/faults.md."""
-    terminal: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-    gathered = Report(say=terminal.write_line if FULL else lambda line: None)
+    gathered = Report(say=partial(_say, request.config.pluginmanager) if FULL else lambda line: None)
     yield gathered
     if FULL:
         gathered.write()
+
+
+def _say(plugins: pytest.PytestPluginManager, line: str) -> None:
+    terminal: Any = plugins.get_plugin("terminalreporter")
+    capture: Any = plugins.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        terminal.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-import client.broker
 import models.store.unit_of_work as unit_of_work
 import workers.relay
 import workers.worker
@@ -77,15 +76,3 @@ MUTATIONS = {
     "stamp_before_confirm": stamp_before_confirm,
     "commit_late": commit_late,
 }
-
-
-def find_unacknowledged_soon() -> None:
-    """Until client/broker.py says so itself: Redis gives what a killed worker held to another after 40 s, not 600."""
-    client.broker.VISIBILITY_TIMEOUT_SECONDS = 40
-    options = client.broker.transport_options
-
-    def with_sweeps(broker_url: str) -> dict[str, Any]:
-        sweeps = {"unacked_restore_interval": 5, "unacked_restore_throttle": 1}
-        return options(broker_url) | (sweeps if client.broker.is_redis(broker_url) else {})
-
-    client.broker.transport_options = with_sweeps

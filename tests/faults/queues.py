@@ -8,7 +8,7 @@ from redis import Redis
 from client.broker import COMMAND_QUEUE, INTAKE_QUEUE, broker_errors, is_redis
 from models import names
 
-UNACKNOWLEDGED = "unacked"
+UNACKNOWLEDGED = f"{names.COMMAND_QUEUE}.unacknowledged"
 """Where kombu keeps, on Redis, what a worker has taken and not acknowledged."""
 
 

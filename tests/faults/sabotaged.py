@@ -37,7 +37,7 @@ CUTS = {
 
 @dataclass
 class Cut:
-    """Kills this process at the `passes`-th pass, unless as many have died there as may."""
+    """Kills this process at the `passes`-th pass, or at the next once one has died there, as long as any may."""
 
     passes: int
     marker: str
@@ -45,7 +45,7 @@ class Cut:
 
     def pass_(self) -> None:
         self.passes -= 1
-        if self.passes < 1 and self._may_die():
+        if (self.passes < 1 or Path(f"{self.marker}.0").exists()) and self._may_die():
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _may_die(self) -> bool:
@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("process", choices=["worker", "relay", "intake", "housekeeping", "api"])
     parser.add_argument("--cut", choices=CUTS)
-    parser.add_argument("--within", type=int, default=10)
+    parser.add_argument("--within", type=int, default=5)
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--marker", required=True)
@@ -96,10 +96,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Prepare what the arguments ask for, then be the process."""
     asked = _arguments()
-    mutations.find_unacknowledged_soon()
     if asked.cut:
-        passes = random.Random(asked.seed).randint(1, asked.within)
-        sabotage(asked.cut, Cut(passes, asked.marker, asked.times))
+        cut = Cut(random.Random(asked.seed).randint(1, asked.within), asked.marker, asked.times)
+        sabotage(asked.cut, cut)
     for mutation in asked.mutate:
         mutations.MUTATIONS[mutation]()
     if asked.process == "api":

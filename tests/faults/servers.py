@@ -59,8 +59,20 @@ class Servers:
         assert self.rabbitmq is not None
         return self.rabbitmq.url
 
+    def mend(self) -> None:
+        """Bring back what a scenario that failed half-way has left frozen or dead."""
+        back = {self.postgres.process: self.restart_postgres, self.redis.process: self.restart_redis}
+        if self.rabbitmq:
+            back[self.rabbitmq.node] = self.restart_rabbitmq
+        for process, bring_back in back.items():
+            if process.exit_status is None:
+                thaw(process)
+            else:
+                bring_back()
+
     def clean(self, broker: str) -> None:
         """Leave no row, no key and no queue of an earlier scenario."""
+        self.mend()
         engine = create_engine(self.database_url, poolclass=NullPool)
         with engine.begin() as connection:
             connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"))
@@ -119,7 +131,6 @@ class Servers:
 def kill(process: ChildProcess) -> None:
     """Kill -9 a process and all it started, and wait for its end."""
     process_tree.kill([psutil.Process(process.pid)])
-    process.wait(BACK_SECONDS)
 
 
 def restart(process: ChildProcess) -> None:

@@ -146,12 +146,15 @@ def stage(
     *,
     commands: int,
     groups: int,
-    pause_seconds: float = 0.0,
+    pause_seconds: float = 0.02,
     processes: tuple[str, ...] = DEFAULT_PROCESSES,
     sabotage: dict[str, Sabotage] | None = None,
     **settings: Any,
 ) -> Iterator[Stage]:
-    """Give a stage on clean servers; `processes` start at once, further ones by `actors.start`."""
+    """Give a stage on clean servers; `processes` start at once, further ones by `actors.start`.
+
+    `pause_seconds` between two messages of the load keep it going while a fault comes and goes.
+    """
     servers.clean(broker)
     addresses = {"database_url": servers.postgres.url, "redis_url": servers.redis.url}
     addresses["broker_url"] = servers.broker_url(broker)

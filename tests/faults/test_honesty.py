@@ -38,7 +38,7 @@ def test_with_an_early_ack(open_stage: OpenStage) -> None:
 @pytest.mark.quick("redis")
 def test_with_a_stamp_before_the_confirmation(open_stage: OpenStage) -> None:
     """stamping before publishing, and a relay that dies in between"""
-    with open_stage(sabotage={"relay": Sabotage("before_publish", within=3, mutations=("stamp_before_confirm",))}) as s:
+    with open_stage(sabotage={"relay": Sabotage("before_publish", within=1, mutations=("stamp_before_confirm",))}) as s:
         s.load.start()
         s.wait_for_cut("relay")
         expect_broken(s, "I4")

@@ -1,0 +1,75 @@
+"""Taking messages from a real Redis: between the list and the note there is no moment without either."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from kombu import Connection
+from redis import Redis
+
+from workers.guarded_redis import GuardedRedis
+from workers.redis_taking import take, waiting_command
+
+QUEUE, UNACKED, INDEX = "tests.taking", "tests.unacked", "tests.unacked.index"
+OPTIONS = {"unacked_key": UNACKED, "unacked_index_key": INDEX}
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+        client.delete(QUEUE, UNACKED, INDEX)
+
+
+def send(redis_url: str, body: str) -> None:
+    with Connection(redis_url) as connection:
+        queue = connection.SimpleQueue(QUEUE)
+        queue.put(body)
+        queue.close()
+
+
+def test_what_is_taken_is_noted_as_kombu_notes_it(redis_url: str, redis: Redis) -> None:
+    send(redis_url, "to nobody")
+    taken = take(redis, UNACKED, INDEX, [QUEUE])
+    assert taken is not None
+    assert redis.llen(QUEUE) == 0
+    assert redis.zrange(INDEX, 0, -1) == [str(taken.tag).encode()]
+    noted = json.loads(redis.hget(UNACKED, str(taken.tag)))
+    assert noted == [json.loads(taken.item), QUEUE, QUEUE]
+
+
+def test_kombu_gives_back_what_a_killed_process_had_taken(redis_url: str, redis: Redis) -> None:
+    send(redis_url, "once more")
+    taken = take(redis, UNACKED, INDEX, [QUEUE])
+    assert taken is not None
+    with Connection(redis_url, transport=GuardedRedis, transport_options=OPTIONS) as connection:
+        queue = connection.SimpleQueue(QUEUE)
+        queue.channel.qos.restore_by_tag(taken.tag)
+        again = queue.get(timeout=5)
+        assert again.payload == "once more"
+        again.ack()
+        queue.close()
+    assert redis.hlen(UNACKED) == redis.zcard(INDEX) == 0
+
+
+@pytest.mark.parametrize("item", [b"5", b"\xff\xfe", b"null", b"[]", b'{"properties": {"delivery_tag": 5}}'])
+def test_what_is_no_message_is_taken_without_a_note(redis: Redis, item: bytes) -> None:
+    redis.lpush(QUEUE, item)
+    taken = take(redis, UNACKED, INDEX, [QUEUE])
+    assert taken is not None
+    assert (taken.queue, taken.item, taken.tag) == (QUEUE.encode(), item, None)
+    assert redis.hlen(UNACKED) == redis.llen(QUEUE) == 0
+
+
+def test_the_first_queue_that_has_a_message_is_served(redis: Redis) -> None:
+    assert take(redis, UNACKED, INDEX, ["tests.empty", QUEUE]) is None
+    redis.lpush(QUEUE, b"5")
+    taken = take(redis, UNACKED, INDEX, ["tests.empty", QUEUE])
+    assert taken is not None
+    assert taken.queue == QUEUE.encode()
+
+
+def test_waiting_takes_nothing_and_changes_no_order(redis: Redis) -> None:
+    redis.lpush(QUEUE, b"first", b"second")
+    assert redis.execute_command(*waiting_command(QUEUE, 1)) == b"first"
+    assert redis.lrange(QUEUE, 0, -1) == [b"second", b"first"]
