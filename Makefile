@@ -41,6 +41,13 @@ lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+AUDIT := $(VENV)/audit
+
+.PHONY: audit
+audit: $(STAMP) ## look the pinned packages up for known vulnerabilities; takes access to PyPI's JSON API
+	@[ -x $(AUDIT)/bin/pip-audit ] || { $(BIN)/python -m venv $(AUDIT) && $(AUDIT)/bin/pip install --quiet 'pip-audit>=2.10,<3'; }
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 .PHONY: clean
 clean: ## remove what was installed and built; the data in .jobgroups stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -31,3 +31,5 @@ def configure_logging(level: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # At DEBUG it writes down whole messages, with the secrets in them.
+    logging.getLogger("celery.pool").setLevel(logging.INFO)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -22,6 +23,15 @@ def explain(error: ValidationError, prefix: str = "JOBGROUPS_") -> str:
     return "; ".join(f"{prefix}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
 
 
+def _require_readable(url: str | None) -> str | None:
+    """A driver that reads part of a password as the port would quote it in its error, and so in a log."""
+    try:
+        urlsplit(url or "").port  # noqa: B018 - reading it is what fails
+    except ValueError:
+        raise ValueError("cannot be read; in a password write %2F for /, %3F for ?, %23 for #, %40 for @") from None
+    return url
+
+
 class Settings(BaseSettings):
     """What one process needs to know.
 
@@ -38,8 +48,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="where the HTTP stub listens")
     port: int = Field(8080, ge=0, le=65535, description="0 takes any free port")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="comma-separated KEY (reads and writes) or KEY:read"
+        (), description="comma-separated KEY (reads and writes) or KEY:read, beside those of `jobgroups keys`"
     )
+    rate_limit_per_minute: int = Field(60_000, ge=0, description="requests with one API key; 0: as many as it likes")
+    wrong_keys_per_minute: int = Field(20, ge=0, description="wrong API keys from one client address; 0: no limit")
+    trusted_proxies: str = Field("", description="comma-separated addresses or networks whose X-Forwarded-For counts")
 
     worker_concurrency: int = Field(2, ge=1, le=256, description="pool children of one worker process")
     task_time_limit_seconds: int = Field(30, ge=30, le=500, description="a pool child that works longer is killed")
@@ -60,6 +73,7 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
             raise ValueError("must start with postgresql://")
+        _require_readable(url)
         return f"postgresql+psycopg://{rest}"
 
     @field_validator("broker_url")
@@ -67,7 +81,12 @@ class Settings(BaseSettings):
     def _known_broker(cls, url: str | None) -> str | None:
         if url is not None and url.partition("://")[0] not in ("redis", "rediss", "amqp", "amqps"):
             raise ValueError("must start with redis://, rediss://, amqp:// or amqps://")
-        return url
+        return _require_readable(url)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _readable_redis(cls, url: str | None) -> str | None:
+        return _require_readable(url)
 
     @field_validator("api_keys", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from api_stub.app import create_app
-from api_stub.auth import NoApiKeys
+from api_stub.strict_http import StrictHttp
 from logs import configure_logging
 from settings import MissingSetting, Settings, explain
 
@@ -17,6 +17,8 @@ SHUTDOWN_SECONDS = 4
 """How long requests under way may hold up the end."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than proxies and clients keep an idle connection: whoever closes it second may have sent a request on it."""
+MAX_CONNECTIONS_COUNT = 1000
+"""Beyond them requests are answered with 503: an open connection costs a file descriptor, of which there are few."""
 EXIT_STATUS_NOT_STARTED = 2
 
 
@@ -33,6 +35,12 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # By default uvicorn believes any process of this machine about where its requests come from.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies,
+                http=StrictHttp,
+                ws="none",
+                limit_concurrency=MAX_CONNECTIONS_COUNT,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
@@ -50,7 +58,7 @@ def main() -> None:
         settings = Settings()
         configure_logging(settings.log_level)
         server = Server(create_app(settings), settings)
-    except (MissingSetting, NoApiKeys) as error:
+    except MissingSetting as error:
         _refuse(str(error))
     except ValidationError as error:
         _refuse(explain(error))

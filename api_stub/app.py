@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi_swagger import patch_fastapi
 from pydantic.alias_generators import to_camel
+from starlette.types import ASGIApp
 
 from api_stub import (
     command_routes,
+    dead_letter_routes,
+    docs_page,
     error_answers,
     group_routes,
     health_routes,
@@ -17,10 +19,13 @@ from api_stub import (
     lifecycle_routes,
     openapi,
 )
-from api_stub.auth import ApiKeys
 from api_stub.backends import open_backends
 from api_stub.health_routes import Readiness
+from api_stub.known_keys import known_keys
+from api_stub.rate_limits import RateLimits, TellRateLimit
 from api_stub.request_ids import EchoRequestId
+from api_stub.security_headers import SecurityHeaders
+from api_stub.tallies import Tallies
 from settings import Settings
 
 TITLE = "OCR Invoice Job Group API"
@@ -30,7 +35,11 @@ and answers with the group as it then is, or with 202 and where to look for the 
 
 
 class JobGroupApi(FastAPI):
-    """FastAPI with the schemas and examples that it cannot find itself."""
+    """FastAPI with the schemas and examples that it cannot find itself, and headers on every answer."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application. What `add_middleware` adds does not see how an unexpected error is answered."""
+        return SecurityHeaders(EchoRequestId(super().build_middleware_stack()))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -41,15 +50,17 @@ class JobGroupApi(FastAPI):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; raises NoApiKeys, or MissingSetting where an address is missing."""
+    """Return the application; raises MissingSetting where an address is missing."""
     for address in ("database_url", "broker_url", "redis_url"):
         settings.require(address)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_backends(settings) as backends:
+        keys = known_keys(settings.api_keys, settings.require("database_url"))
+        async with open_backends(settings) as backends, keys as app.state.known_keys:
             app.state.backends = backends
             app.state.readiness = Readiness(backends)
+            app.state.rate_limits = RateLimits(Tallies(backends.redis), settings)
             yield
 
     app = JobGroupApi(
@@ -63,12 +74,16 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: to_camel(route.name),
     )
-    # `/docs` from files of ours: FastAPI's own page loads its script from a public network, which many of these
-    # servers cannot reach and some must not trust.
-    patch_fastapi(app, redirect_from_root_to_docs=False)
-    app.state.api_keys = ApiKeys(settings.api_keys)
-    app.add_middleware(EchoRequestId)
+    app.add_middleware(TellRateLimit)
+    docs_page.install(app)
     error_answers.install(app)
-    for module in (group_routes, lifecycle_routes, job_routes, command_routes, health_routes):
+    for module in (
+        group_routes,
+        lifecycle_routes,
+        job_routes,
+        command_routes,
+        dead_letter_routes,
+        health_routes,
+    ):
         app.include_router(module.router)
     return app

@@ -7,29 +7,31 @@ from uuid import UUID
 
 from fastapi import Depends
 from fastapi import Request as HttpRequest
-from pydantic import AfterValidator, BaseModel, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from api_stub.auth import WritingCaller
 from api_stub.problems import Problem
 from models.commands import MAX_COMMAND_BYTES
 from models.contract import MAX_JSON_DEPTH, Request, storable_json, storable_text
+from models.deciding import merge_patch as patched
 from models.errors import ValidationFailed
 from models.fields import JobGroupFields
-from models.job_commands import JobsFields, ReviewFields
+from models.job_commands import MAX_JOBS_COUNT, JobsFields, ReviewFields
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
 _Key = Annotated[str, AfterValidator(storable_text)]
 _Value = Annotated[Any, AfterValidator(partial(storable_json, depth=MAX_JSON_DEPTH - 1))]
+_ANY_GROUP = {"name": "any", "template": "any"}
 _patch = TypeAdapter(dict[_Key, _Value])  # key by key, so that what is wrong has a name
 
 
 class RetryFields(Request):
     """Which jobs to retry; absent: all that can be."""
 
-    job_ids: list[UUID] | None = None
+    job_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_JOBS_COUNT)] | None = None
 
 
 def checked_body(contract: type[BaseModel], *, optional: bool = False) -> Any:
@@ -51,10 +53,13 @@ def checked_body(contract: type[BaseModel], *, optional: bool = False) -> Any:
 
 
 async def merge_patch(request: HttpRequest, _: WritingCaller) -> dict[str, Any]:
-    """Return a JSON merge patch; what it leads to is checked where the group is known."""
+    """Return a JSON merge patch. Whether the group stays small enough is checked where the group is known."""
     body = await _read_object(request, MERGE_PATCH, JSON)
     try:
-        return _patch.validate_python(body)
+        patch = _patch.validate_python(body)
+        # No field depends on another: a patch that is right for one group is right for all.
+        JobGroupFields.model_validate(patched(_ANY_GROUP, patch))
+        return patch
     except ValidationError as error:
         raise ValidationFailed.of(error) from None
 
@@ -89,10 +94,15 @@ def _require_type(request: HttpRequest, media_types: tuple[str, ...]) -> None:
 
 
 async def _read(request: HttpRequest) -> bytes:
-    """Counts what arrives: a sender may leave Content-Length out, or lie."""
+    """Counts what arrives: a sender may leave Content-Length out."""
     body = bytearray()
+    _require_size(int(request.headers.get("content-length", 0)))  # before a sender that asks first is told to go on
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_COMMAND_BYTES:
-            raise Problem("payload_too_large", f"a body may have {MAX_COMMAND_BYTES} bytes at most")
+        _require_size(len(body))
     return bytes(body)
+
+
+def _require_size(size_bytes: int) -> None:
+    if size_bytes > MAX_COMMAND_BYTES:
+        raise Problem("payload_too_large", f"a body may have {MAX_COMMAND_BYTES} bytes at most")

@@ -7,6 +7,7 @@ from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from models.contract import Contract
+from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource
 from models.outcome import Outcome
 from models.resources import Explanation, JobGroupResource, JobResource
 
@@ -50,6 +51,19 @@ class EventList(Answer):
 
     data: list[dict[str, Any]]
     total: int
+
+
+class DeadLetterList(Answer):
+    """A page of dead letters, without what is in them; `total` counts those on all pages."""
+
+    data: list[DeadLetterResource]
+    total: int
+
+
+class DeadLetterAnswer(Answer):
+    """One dead letter, with what is in it."""
+
+    data: DeadLetterDocument
 
 
 class ExplanationAnswer(Answer):

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Response
+from pydantic.json_schema import SkipJsonSchema
 
 from api_stub import headers, operations
 from api_stub.auth import reading_caller
@@ -21,10 +22,16 @@ from models.store import queries
 
 GroupId = Annotated[UUID, Path(alias="id", description="The job group's id.")]
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description='Only at this version, an `ETag` such as `"3"`; else 412.')
+    str | SkipJsonSchema[None],
+    Header(
+        alias="If-Match",
+        description='Only at this version, an `ETag` such as `"3"`; else 412.',
+        json_schema_extra={"pattern": headers.IF_MATCH, "format": "entity-tag"},
+    ),
 ]
 IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", description="An `ETag`: 304 if the group is still at that version.")
+    str | SkipJsonSchema[None],
+    Header(alias="If-None-Match", description="An `ETag`: 304 if the group is still at that version."),
 ]
 
 PREFIX = "/ocr-invoice-job-groups"

@@ -9,9 +9,13 @@ MAX_WAIT_SECONDS = 60
 MAX_HEADER_LENGTH = 200
 """Of an id that others chose and that is kept."""
 
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+IDEMPOTENCY_KEY = "^[!-~]{1,255}$"
+IF_MATCH = '^("[1-9][0-9]{0,9}"|[*])$'
+"""Patterns that are documented as well."""
+
+_IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY)
 _VISIBLE = re.compile(rf"[!-~]{{1,{MAX_HEADER_LENGTH}}}")
-_VERSION_TAG = re.compile(r'"([1-9][0-9]{0,9})"')
+_IF_MATCH = re.compile(IF_MATCH)
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 _WAIT = re.compile(r'wait\s*=\s*"?([0-9]{1,9})"?')
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -52,12 +56,12 @@ def entity_tag(version: int) -> str:
 
 def parse_if_match(header: str | None) -> int | None:
     """Return the version that `If-Match` demands, None for `*` and for no header; raises Problem (400)."""
-    if header is None or header.strip() == "*":
+    if header is None:
         return None
-    tag = _VERSION_TAG.fullmatch(header.strip())
-    if tag is None:
+    tag = header.strip()
+    if not _IF_MATCH.fullmatch(tag):
         raise Problem("malformed_header", 'If-Match must be * or one ETag as this service gave it, for instance "3"')
-    return int(tag[1])
+    return None if tag == "*" else int(tag.strip('"'))
 
 
 def none_match(header: str | None, tag: str) -> bool:

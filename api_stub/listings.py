@@ -6,9 +6,11 @@ from typing import Annotated, ClassVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from api_stub import samples
 from api_stub.problems import Problem
+from models.dead_letter import DeadLetterReason
 from models.store.filter_fields import FIELDS
 from models.store.filters import MAX_CONDITIONS, MAX_DEPTH, OPERATORS
 from models.store.queries import Listing
@@ -20,6 +22,8 @@ _FILTER = f"""Conditions in JSON, for instance
 A field stands beside a value that it must equal, or beside an object of operators ({", ".join(OPERATORS)}).
 `$and` and `$or` take a list of such objects, `$not` takes one. At most {MAX_CONDITIONS} conditions, {MAX_DEPTH} levels
 deep. Fields: {", ".join(FIELDS)}, and metadata.KEY for any key."""
+FILTER_FORMAT = "job-group-filter"
+"""JSON within a string, which a schema can only name."""
 _SEARCH = "Words, each the beginning of a word in name, description, batchNumber or tags: 2023 finds BATCH-2023-001."
 
 
@@ -55,13 +59,21 @@ class HistoryListing(BaseModel):
     offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page.")
 
 
+class DeadLetterListing(HistoryListing):
+    """A page of dead letters."""
+
+    reason: DeadLetterReason | None = Field(None, description="Only those that died of this.")
+
+
 class GroupListing(JobListing):
     """A page of groups."""
 
     sorts = GROUP_SORTS
     sort: str = Field("createdAt", json_schema_extra={"enum": list(GROUP_SORTS)})
-    filter: str | None = Field(None, description=_FILTER, examples=[samples.FILTER])
-    search: str | None = Field(None, description=_SEARCH, examples=["2023"])
+    filter: str | SkipJsonSchema[None] = Field(
+        None, description=_FILTER, examples=[samples.FILTER], json_schema_extra={"format": FILTER_FORMAT}
+    )
+    search: str | SkipJsonSchema[None] = Field(None, description=_SEARCH, examples=["2023"])
 
 
 async def _once_each(request: Request) -> None:
@@ -75,6 +87,7 @@ async def _none(request: Request) -> None:
         raise Problem.wrong_fields("unknown parameter; there are none here", *request.query_params)
 
 
+DeadLetterPage = Annotated[DeadLetterListing, Query()]
 HistoryPage = Annotated[HistoryListing, Query()]
 JobPage = Annotated[JobListing, Query()]
 GroupPage = Annotated[GroupListing, Query()]

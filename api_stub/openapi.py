@@ -8,6 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 from api_stub import samples
 from api_stub.bodies import JSON, MERGE_PATCH, RetryFields
+from api_stub.links import Links
+from api_stub.merge_patches import merge_patch_of
 from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
 from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
@@ -17,6 +19,8 @@ Responses = dict[int | str, dict[str, Any]]
 # A body has its own names, because answers show the same models with other rules: all defaults given, no secrets.
 _BODY = "#/components/schemas/{model}Body"
 _ANSWER = "#/components/schemas/{model}"
+_PATCH = "JobGroupPatch"
+_PATCHING = "A JSON merge patch (RFC 7396) of the group's writable fields; null puts a field back to its default."
 
 
 _BODIES: tuple[type[BaseModel], ...] = (JobGroupFields, JobsFields, ReviewFields, RetryFields)
@@ -29,20 +33,37 @@ def _header(description: str, example: str) -> dict[str, Any]:
 ETAG = {"ETag": _header("The group's version, for `If-Match` and `If-None-Match`.", '"1"')}
 LOCATION = {"Location": _header("Where the result is.", "/ocr-invoice-job-groups/0186071a-5d40-7000-8000-000000000001")}
 COMMAND_LOCATION = {"Location": _header("Tells the outcome.", "/commands/0186071a-5d40-7000-8000-000000000001")}
+RATE_LIMIT = {
+    "RateLimit-Policy": _header(
+        "Of the caller's key (or of wrong keys from one address): the quota, and its window in seconds; "
+        "draft-ietf-httpapi-ratelimit-headers-09.",
+        '"key";q=60000;w=60',
+    ),
+    "RateLimit": _header("What is left of the quota, and for how many seconds.", '"key";r=59999;t=42'),
+}
+RETRY_AFTER = {"Retry-After": _header("After how many seconds to try again.", "2")}
+_PROBLEM_HEADERS = {429: RATE_LIMIT | RETRY_AFTER, 503: RETRY_AFTER}
 APPLIED = {"Preference-Applied": _header("What of `Prefer` was honoured.", "respond-async")}
 
 
-def answer(status: int, description: str, example: str, headers: dict[str, Any] | None = None) -> Responses:
+def answer(
+    status: int, description: str, example: str, headers: dict[str, Any] | None = None, links: Links | None = None
+) -> Responses:
     """Document a success beyond its schema, which FastAPI takes from the model; `example` is one of the samples."""
-    return {status: {"description": description, "headers": headers or {}, "content": {JSON: _examples(example)}}}
+    headers = RATE_LIMIT | (headers or {})
+    told = {"description": description, "headers": headers, "content": {JSON: _examples(example)}}
+    return {status: {**told, "links": links or {}}}
 
 
 def problems(*codes: str) -> Responses:
     """Document the problems that a route answers with."""
-    by_status: dict[int | str, list[str]] = {}
+    by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(KINDS[code][0], []).append(code)
-    return {status: _problem_response(alike) for status, alike in by_status.items()}
+    return {
+        status: _problem_response(alike) | {"headers": _PROBLEM_HEADERS.get(status, {})}
+        for status, alike in by_status.items()
+    }
 
 
 def body(model: type[BaseModel], example: Any, *, required: bool = True) -> dict[str, Any]:
@@ -53,8 +74,7 @@ def body(model: type[BaseModel], example: Any, *, required: bool = True) -> dict
 
 def patch_body(example: str) -> dict[str, Any]:
     """Document a merge patch of the writable fields (`openapi_extra`)."""
-    description = "A JSON merge patch (RFC 7396) of the group's writable fields; null puts a field back to its default."
-    content = {"schema": {"type": "object", "description": description}, **_examples(example)}
+    content = {"schema": {"$ref": _BODY.format(model=_PATCH)}, **_examples(example)}
     return {"requestBody": {"required": True, "content": dict.fromkeys((MERGE_PATCH, JSON), content)}}
 
 
@@ -73,7 +93,8 @@ def _schemas() -> dict[str, Any]:
     _, sent = models_json_schema(bodies, ref_template=_BODY)
     _, answered = models_json_schema([(ProblemDocument, "serialization")], ref_template=_ANSWER)
     named: dict[str, Any] = {f"{name}Body": schema for name, schema in sent["$defs"].items()}
-    return {**named, **answered["$defs"]}
+    patch = merge_patch_of(named[f"{JobGroupFields.__name__}Body"], named)
+    return {**named, f"{_PATCH}Body": {**patch, "title": _PATCH, "description": _PATCHING}, **answered["$defs"]}
 
 
 def _problem_response(codes: Sequence[str]) -> dict[str, Any]:

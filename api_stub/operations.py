@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from api_stub import samples
+from api_stub import links, samples
 from api_stub.bodies import RetryFields
 from api_stub.documents import (
     CommandAccepted,
     CommandAnswer,
+    DeadLetterAnswer,
+    DeadLetterList,
     Deleted,
     EventList,
     ExplanationAnswer,
@@ -22,8 +24,16 @@ from models.job_commands import JobsFields, ReviewFields
 
 Operation = dict[str, Any]
 
-_READ = ("unauthorized", "validation_failed", "unavailable")
-_WRITE = ("unauthorized", "forbidden", "malformed_header", "validation_failed", "command_id_reused", "unavailable")
+_CALLER = ("unauthorized", "rate_limited", "too_many_wrong_keys", "unavailable")
+_READ = (*_CALLER, "validation_failed")
+_WRITE = (
+    *_CALLER,
+    "forbidden",
+    "malformed_header",
+    "validation_failed",
+    "command_id_reused",
+    "dead_lettered",
+)
 _BODY = ("malformed_json", "payload_too_large", "unsupported_media_type")
 _CHANGE = ("not_found", "version_conflict", *_WRITE)
 
@@ -32,6 +42,7 @@ _ACCEPTED: Responses = answer(
     "The command is under way: `Prefer: respond-async` was sent, or the wait is over.",
     "pending",
     COMMAND_LOCATION | APPLIED,
+    links.TO_COMMAND,
 )
 _ACCEPTED[202]["model"] = CommandAccepted
 
@@ -42,7 +53,7 @@ LIST_GROUPS: Operation = {
 CREATE_GROUP: Operation = {
     "status_code": 201,
     "response_model": JobGroupAnswer,
-    "responses": answer(201, "The new group.", "group", ETAG | LOCATION | APPLIED)
+    "responses": answer(201, "The new group.", "group", ETAG | LOCATION | APPLIED, links.TO_GROUP)
     | _ACCEPTED
     | problems("already_exists", *_WRITE, *_BODY),
     "openapi_extra": body(JobGroupFields, samples.GROUP),
@@ -86,12 +97,14 @@ EXPLAIN: Operation = {
 }
 LIST_JOBS: Operation = {
     "response_model": JobList,
-    "responses": answer(200, "A page of the group's jobs.", "jobs") | problems("not_found", *_READ),
+    "responses": answer(200, "A page of the group's jobs.", "jobs", links=links.TO_JOB) | problems("not_found", *_READ),
 }
 ADD_JOBS: Operation = {
     "status_code": 201,
     "response_model": JobGroupAnswer,
-    "responses": answer(201, "The group as it is now, with its new jobs.", "groupWithJobs", ETAG | LOCATION | APPLIED)
+    "responses": answer(
+        201, "The group as it is now, with its new jobs.", "groupWithJobs", ETAG | LOCATION | APPLIED, links.TO_JOBS
+    )
     | _ACCEPTED
     | problems("already_exists", "illegal_transition", *_CHANGE, *_BODY),
     "openapi_extra": body(JobsFields, samples.JOBS),
@@ -111,6 +124,14 @@ GET_COMMAND: Operation = {
     "response_model": CommandAnswer,
     "responses": answer(200, "The command's outcome, or that it is pending.", "outcome")
     | problems("not_found", *_READ),
+}
+LIST_DEAD_LETTERS: Operation = {
+    "response_model": DeadLetterList,
+    "responses": answer(200, "A page of dead letters.", "deadLetters") | problems(*_READ),
+}
+GET_DEAD_LETTER: Operation = {
+    "response_model": DeadLetterAnswer,
+    "responses": answer(200, "The dead letter.", "deadLetter") | problems("not_found", *_READ),
 }
 ALIVE: Operation = {"response_model": Health}
 READY: Operation = {"response_model": Health, "responses": problems("unavailable")}

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from models import names
 from models.commands import CommandEnvelope, parse_command
+from models.dead_letter import DeadLetterReason
+from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource, show_body
 from models.deciding import decide
 from models.event import GroupEvent
 from models.events import cloud_event
@@ -72,6 +74,7 @@ def answers() -> dict[str, Any]:
     events += _send(loaded, names.JOB_ADD, {**JOBS, "groupId": COMMAND_ID})
     group, (job,) = _there(loaded), loaded.jobs.values()
     reasons = explain_group(group, CREATED_AT, next_attempt_at=None)
+    letter = _dead_letter()
     pending = {"commandId": COMMAND_ID, "status": "pending", "type": names.JOB_GROUP_CREATE}
     return {
         "patch": PATCH,
@@ -82,10 +85,34 @@ def answers() -> dict[str, Any]:
         "jobs": {**_answer([_written(JobResource.of(job))]), "total": 1},
         "events": {**_answer(events), "total": len(events)},
         "explanation": _answer(_written(Explanation(id=group.id, status=group.status, reasons=reasons))),
+        "deadLetters": {**_answer([_written(DeadLetterResource.model_construct(**dict(letter)))]), "total": 1},
+        "deadLetter": _answer(_written(letter)),
         "deleted": {"success": True, "message": "OCR invoice job group deleted successfully"},
         "pending": _answer(pending),
         "outcome": _answer({**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}),
     }
+
+
+def _dead_letter() -> DeadLetterDocument:
+    command = CommandEnvelope(id=COMMAND_ID, type=names.JOB_GROUP_CREATE, data=GROUP)
+    body = command.model_dump_json(exclude_none=True).encode()
+    form, shown = show_body(body, complete=True)
+    return DeadLetterDocument(
+        id=UUID("0186071a-5d40-7000-8000-000000000003"),
+        reason=DeadLetterReason.HANDLING_FAILED,
+        detail="KeyError in decide, deciding.py:63",
+        source=names.COMMAND_QUEUE,
+        command_id=COMMAND_ID,
+        command_type=command.type,
+        group_id=UUID(COMMAND_ID),
+        body_bytes=len(body),
+        died_at=CREATED_AT,
+        replayed_at=None,
+        headers={},
+        body_form=form,
+        body_complete=True,
+        body=shown,
+    )
 
 
 def _answer(data: Any) -> dict[str, Any]:

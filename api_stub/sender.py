@@ -7,13 +7,15 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import Depends, Header, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 from uuid_utils.compat import uuid7
 
 from api_stub import headers, pending
-from api_stub.auth import Caller, WritingCaller
+from api_stub.auth import WritingCaller
 from api_stub.backends import Backends, OpenBackends
 from api_stub.documents import CommandAccepted, PendingCommand, json_response
 from api_stub.headers import Preference
+from api_stub.known_keys import Caller
 from api_stub.problems import Problem
 from client.producer import BrokerUnavailable
 from models import names
@@ -97,15 +99,16 @@ async def _sender(
     backends: OpenBackends,
     caller: WritingCaller,
     idempotency_key: Annotated[
-        str | None,
+        str | SkipJsonSchema[None],
         Header(
             alias="Idempotency-Key",
             description="1 to 255 visible ASCII characters. A repetition with the same key and body takes effect once "
             "and gets the outcome of the first; with another body it is refused (422).",
+            json_schema_extra={"pattern": headers.IDEMPOTENCY_KEY},
         ),
     ] = None,
     prefer: Annotated[
-        str | None,
+        str | SkipJsonSchema[None],
         Header(
             alias="Prefer",
             description="`respond-async`: 202 at once; `wait=N`: 202 if there is no outcome after N seconds (0 to 60).",

@@ -131,6 +131,9 @@ class CommandProducer:
         self._celery.send_task(
             names.HANDLE_BATCH,
             kwargs={"commands": commands},
+            # Celery would go by the default exchange, through which whoever may write writes to any queue.
+            exchange=names.COMMAND_QUEUE,
+            routing_key=names.COMMAND_QUEUE,
             ignore_result=True,
             # Celery would put the data, and the secrets in it, into a header that every log shows.
             kwargsrepr=f"<{len(commands)} commands>",

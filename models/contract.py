@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 MAX_JSON_DEPTH = 32
@@ -10,10 +10,18 @@ MAX_EXACT_INTEGER = 2**63 - 1
 
 
 class Contract(BaseModel):
-    """camelCase on the wire, snake_case in Python; an unknown key is an error, so that a typo is never ignored."""
+    """camelCase on the wire, snake_case in Python; an unknown key is an error, so that a typo is never ignored.
+
+    What was wrong is not quoted in the text of an error: it may hold a secret, and ends up in a log.
+    """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
 
@@ -60,6 +68,13 @@ def _storable_number(value: float) -> None:
     if not abs(value) <= MAX_EXACT_INTEGER:
         raise ValueError("must not contain numbers beyond 64-bit integers")
 
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+"""Last in the annotation of a StrictInt: 3.0 is an integer as well (JSON Schema, core, 4.2.3), "3" is none."""
 
 JsonObject = Annotated[dict[str, Any], AfterValidator(storable_json)]
 """A JSON object of the sender's own, kept and given back as it came."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ class ErrorCode(StrEnum):
     ILLEGAL_TRANSITION = "illegal_transition"
     COMMAND_ID_REUSED = "command_id_reused"
     PAYLOAD_TOO_LARGE = "payload_too_large"
+    DEAD_LETTERED = "dead_lettered"
 
 
 class FieldError(Contract):
@@ -93,6 +95,15 @@ class PayloadTooLarge(Refusal):
     """The command is larger than the service takes."""
 
     code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class DeadLettered(Refusal):
+    """The command could not be carried out for no fault that it can be told of, and was set aside."""
+
+    code = ErrorCode.DEAD_LETTERED
+
+    def __init__(self, reason: str, letter_id: UUID) -> None:
+        super().__init__(f"it could not be carried out ({reason}) and is kept as dead letter {letter_id}")
 
 
 def field_error(found: Any, *prefix: str) -> FieldError:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StrictInt
 
 from models import names
 from models.command import Command
-from models.contract import JsonObject
+from models.contract import JsonObject, Whole
 from models.fields import JobGroupFields
 from models.job_commands import MAX_JOBS_COUNT
 
@@ -33,7 +33,7 @@ class CreateJobGroup(JobGroupFields, GroupCommand):
 class ExistingGroupCommand(GroupCommand):
     """A command on a group that must exist, and, with `expectedVersion`, must not have changed since it was read."""
 
-    expected_version: Annotated[StrictInt, Field(ge=1)] | None = None
+    expected_version: Annotated[StrictInt, Field(ge=1), Whole] | None = None
 
 
 class UpdateJobGroup(JobGroupFields, ExistingGroupCommand):

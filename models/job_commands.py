@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstra
 
 from models import names
 from models.command import Command
-from models.contract import JsonObject, Request, storable_text
+from models.contract import JsonObject, Request, Whole, storable_text
 from models.fields import Name, ShortText
 
 MAX_JOBS_COUNT = 1000
@@ -22,7 +22,7 @@ class Document(Request):
     filename: ShortText | None = None
     mime_type: ShortText | None = None
     sha256: Sha256 | None = None
-    page_count: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
+    page_count: Annotated[StrictInt, Field(ge=1, le=100_000), Whole] | None = None
 
 
 class JobFields(Request):
@@ -53,7 +53,7 @@ class Report(Request):
 
     job_id: UUID
     group_id: UUID
-    attempt: Annotated[StrictInt, Field(ge=1)]
+    attempt: Annotated[StrictInt, Field(ge=1), Whole]
     status: Literal["succeeded", "failed"]
     confidence: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
     result: JsonObject | None = None

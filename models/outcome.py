@@ -21,13 +21,14 @@ class OutcomeError(Contract):
 class Outcome(Contract):
     """The one terminal answer to a command: `succeeded`, or `rejected` and nothing changed.
 
-    `version` is the group's version after the command, None where it was rejected.
+    `group_id` is None where the command named no group, `version` where it was rejected: it is the group's after the
+    command.
     """
 
     command_id: str
     status: Literal["succeeded", "rejected"]
     type: str
-    group_id: UUID | None
+    group_id: UUID | None = None
     version: int | None = None
     error: OutcomeError | None = None
 

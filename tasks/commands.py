@@ -19,9 +19,8 @@ class CommandTask(Task):
             return self.run(*args, **data)
         except (Reject, CommandDied):
             raise
-        except Exception as error:
-            rescue(self.request, args, data, error)
-            raise CommandDied(self.request.id) from error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must be kept
+            return rescue(self.request, args, data, error)
 
 
 @app.task(name=names.JOB_GROUP_CREATE, base=CommandTask, bind=True, typing=False)
@@ -89,6 +88,6 @@ def review_job(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
     return receive_one(self.request, names.JOB_REVIEW, args, data)
 
 
-@app.task(name=names.HANDLE_BATCH, base=CommandTask, typing=False, ignore_result=True)
-def handle_batch(*args: Any, commands: Any = None, **unknown: Any) -> None:
-    receive({"args": args, **unknown} if args or unknown else commands)
+@app.task(name=names.HANDLE_BATCH, base=CommandTask, bind=True, typing=False, ignore_result=True)
+def handle_batch(self: Task, /, *args: Any, commands: Any = None, **unknown: Any) -> None:
+    receive(self.request, {"args": args, **unknown} if args or unknown else commands)

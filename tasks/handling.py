@@ -1,6 +1,5 @@
 """The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,33 +7,33 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from sqlalchemy.exc import DataError, IntegrityError
 
-from models import names
 from models.command import Command
-from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical, group_id_of, parse_command
-from models.dead_letter import DeadLetter, DeadLetterReason
+from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical, parse_command
+from models.dead_letter import DeadLetterReason
 from models.deciding import decide
 from models.errors import CommandIdReused, FieldError, PayloadTooLarge, Refusal, ValidationFailed
-from models.events import CommandRejected
 from models.loaded import Needs, needs_of
-from models.outcome import Outcome, rejected, succeeded
+from models.outcome import Outcome, succeeded
 from models.settling import conclude
 from models.store.engine import DatabaseUnavailable
-from models.store.graveyard import bury
 from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
+from tasks.dead_letters import bury_command
+from tasks.errors_told import told_by_database, told_of, trace_of
+from tasks.races import try_again_after_a_race
+from tasks.refusing import refuse
 from tasks.settling import end_queue, settle
 
 log = structlog.get_logger()
 
 
-def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome | None]:
+def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
     """Carry out commands in their order, in one transaction, and return their outcomes in the same order.
 
     Each takes effect once: a command id that has an outcome gets that outcome again. Where the transaction fails, it is
     split until the guilty command stands alone; the others go through. What the database refuses is rejected; what
-    fails for a fault of ours becomes a dead letter and has None for its outcome.
+    fails for a fault of ours becomes a dead letter.
 
     Raises DatabaseUnavailable or ConcurrentWrite where nothing was done and the same call may succeed later.
     """
@@ -47,28 +46,19 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
             return [_reject(engine, envelopes[0], error)]
     except Exception as error:  # noqa: BLE001 - one faulty command must not take the others along
         if len(envelopes) == 1:
-            _bury(engine, envelopes[0], error)
-            return [None]
+            return [_bury(engine, envelopes[0], error)]
     middle = len(envelopes) // 2
     return handle(engine, envelopes[:middle]) + handle(engine, envelopes[middle:])
 
 
-# A race is lost to a transaction that has committed, so the next look sees what it did.
-@retry(
-    retry=retry_if_exception_type(ConcurrentWrite),
-    wait=wait_random_exponential(multiplier=0.01, max=0.5),
-    stop=stop_after_attempt(10),
-    reraise=True,
-)
-def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome | None]:
+@try_again_after_a_race
+def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
     commands = [_understand(envelope) for envelope in envelopes]
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
         work.load_handled(envelope.id for envelope in envelopes)
         work.load(_needs(command for command in commands if isinstance(command, Command)))
-        outcomes: list[Outcome | None] = [
-            _outcome(work, envelope, command) for envelope, command in zip(envelopes, commands, strict=True)
-        ]
+        outcomes = [_outcome(work, envelope, command) for envelope, command in zip(envelopes, commands, strict=True)]
         settle(work)
         work.save()
     return outcomes
@@ -98,9 +88,9 @@ def _outcome(work: UnitOfWork, envelope: CommandEnvelope, command: Command | Ref
         outcome = _carry_out(work, envelope, command)
     except CommandIdReused as refusal:
         # The inbox row of this id belongs to the other command.
-        return _refuse(work, envelope, refusal)
+        return refuse(work, envelope, refusal)
     except Refusal as refusal:
-        outcome = _refuse(work, envelope, refusal)
+        outcome = refuse(work, envelope, refusal)
     work.record(envelope, outcome)
     return outcome
 
@@ -122,43 +112,20 @@ def _carry_out(work: UnitOfWork, envelope: CommandEnvelope, command: Command | R
     return succeeded(envelope, group.id, group.version)
 
 
-def _refuse(work: UnitOfWork, envelope: CommandEnvelope, refusal: Refusal) -> Outcome:
-    outcome = rejected(envelope, group_id_of(envelope), refusal)
-    event = CommandRejected(
-        group_id=outcome.group_id, command_id=envelope.id, command_type=envelope.type, error=outcome.error
-    )
-    work.append(event, envelope)
-    return outcome
-
-
 def _reject(engine: Engine, envelope: CommandEnvelope, error: DataError | IntegrityError) -> Outcome:
     """What the contracts let through and the database does not is still an answer to its sender."""
-    log.error("database_refused_command", command_id=envelope.id, type=envelope.type, exc_info=error)
-    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {_told_by(error)}")])
+    log.error("database_refused_command", command_id=envelope.id, type=envelope.type, error=told_of(error))
+    refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {told_by_database(error)}")])
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
-        outcome = _refuse(work, envelope, refusal)
+        outcome = refuse(work, envelope, refusal)
         work.record(envelope, outcome)
         work.save()
     return outcome
 
 
-def _told_by(error: DBAPIError) -> str:
-    """The database's sentence alone: what comes with it can quote the row, and secrets with the row."""
-    primary: str | None = getattr(getattr(error.orig, "diag", None), "message_primary", None)
-    return primary or type(error.orig).__name__
-
-
-def _bury(engine: Engine, envelope: CommandEnvelope, error: Exception) -> None:
-    log.error("command_died", command_id=envelope.id, type=envelope.type, exc_info=error)
-    letter = DeadLetter(
-        reason=DeadLetterReason.HANDLING_FAILED,
-        detail=repr(error),
-        source=names.COMMAND_QUEUE,
-        body=json.dumps(envelope.model_dump(exclude_none=True)).encode(),
-        command_id=envelope.id,
-        command_type=envelope.type,
-        group_id=group_id_of(envelope),
+def _bury(engine: Engine, envelope: CommandEnvelope, error: Exception) -> Outcome:
+    log.error(
+        "command_died", command_id=envelope.id, type=envelope.type, error=told_of(error), traceback=trace_of(error)
     )
-    with engine.begin() as connection:
-        bury(connection, [letter])
+    return bury_command(engine, envelope, DeadLetterReason.HANDLING_FAILED, told_of(error))

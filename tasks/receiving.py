@@ -1,6 +1,7 @@
 """From a task message to outcomes: what every task does around the one transaction."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,15 @@ from tenacity import RetryCallState, retry, retry_if_exception_type, stop_after_
 from models import names
 from models.commands import MAX_BATCH_COUNT, CommandEnvelope
 from models.dead_letter import DeadLetter, DeadLetterReason
+from models.dead_letter_contents import task_item
 from models.errors import ValidationFailed
 from models.outcome import Outcome
 from models.store.engine import DatabaseUnavailable
-from models.store.graveyard import bury
 from models.store.unit_of_work import ConcurrentWrite
+from tasks.attempts import handle_again
 from tasks.connections import engine, redis
+from tasks.dead_letters import bury_messages
+from tasks.errors_told import told_of, trace_of
 from tasks.handling import handle
 from tasks.outcomes import tell_callers
 
@@ -27,56 +31,60 @@ DATABASE_WAIT_SECONDS = 12
 """How long a task waits for the database before its message goes back to the queue: with a last connection and its
 first statement, still below the time limit of a task, which would kill the waiting child."""
 
+RESCUE_PAUSE_SECONDS = 1.0
+"""Before a message goes back into its queue for a fault that the next attempt will likely meet as well."""
+
 
 class CommandDied(Exception):  # noqa: N818 - what the sender of a single task finds as its result
     """The command is among the dead letters; the workers' log says why."""
 
 
 def receive_one(request: Any, type: str, args: Sequence[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Carry out the command that a Celery client sent as a task of its own, and return its outcome.
-
-    A positional argument has no name in the command's contract; it is refused there, by the name `args`.
-    """
-    headers = request.headers or {}
-    extras = {name: headers[name] for name in ("actor", "correlationId", "traceparent", "replyTo") if headers.get(name)}
-    item = {"id": request.id, "type": type, "data": {**data, "args": args} if args else data, **extras}
-    outcome = next(iter(receive([item])), None)
-    if outcome is None:
-        raise CommandDied(request.id)
-    return outcome.model_dump(mode="json", exclude_none=True)
+    """Carry out the command that a Celery client sent as a task of its own, and return its outcome."""
+    return _result(request, receive(request, [_item(request, type, args, data)]))
 
 
-def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Exception) -> None:
+def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Exception) -> dict[str, Any]:
     """Keep the message of a task that failed outside the one transaction: Celery acknowledges it, whatever happened.
 
-    Raises Reject, which puts it back into its queue, where even that fails.
+    Returns the command's outcome. Raises CommandDied where it has none, and Reject, which puts the message back into
+    its queue, where it cannot be kept.
     """
-    log.error("task_died", task=request.task, task_id=request.id, exc_info=error)
-    letter = DeadLetter(
-        reason=DeadLetterReason.HANDLING_FAILED,
-        detail=repr(error),
-        source=names.COMMAND_QUEUE,
-        body=json.dumps([args, data], default=repr).encode(),
-        command_id=request.id,
-        command_type=request.task,
-    )
+    log.error("task_died", task=request.task, task_id=request.id, error=told_of(error), traceback=trace_of(error))
+    items = data.get("commands") if request.task == names.HANDLE_BATCH else _item(request, request.task, args, data)
+    body = json.dumps(items, default=repr).encode()
+    letter = DeadLetter(DeadLetterReason.HANDLING_FAILED, told_of(error), names.COMMAND_QUEUE, body)
     try:
-        with engine().begin() as connection:
-            bury(connection, [letter])
+        outcomes = _keep([letter])
+    except Reject:
+        raise
     except Exception as failure:  # noqa: BLE001 - there is no third place for the message
-        raise Reject(reason=repr(failure), requeue=True) from error
+        time.sleep(RESCUE_PAUSE_SECONDS)
+        raise Reject(reason=told_of(failure), requeue=True) from error
+    return _result(request, outcomes)
 
 
-def receive(items: Any) -> list[Outcome | None]:
-    """Carry out the commands of one message in their order and tell the callers that wait for them.
+def receive(request: Any, items: Any) -> list[Outcome]:
+    """Carry out the commands of one message in their order, tell the callers that wait for them, and return the
+    outcomes.
 
-    An item that is no command envelope becomes a dead letter; the others go on. Raises Reject, which puts the message
-    back into its queue, where the database does not answer.
+    An item that is no command envelope becomes a dead letter, whose outcome is among the last; the others go on. Raises
+    Reject, which puts the message back into its queue, where the database does not answer.
     """
     envelopes, letters = _read(items)
-    outcomes = _carry_out(envelopes, letters)
+    outcomes = _carry_out(envelopes, delivered_before=bool(request.delivery_info.get("redelivered")))
     tell_callers(redis(), envelopes, outcomes)
-    return outcomes
+    return [*outcomes, *_keep(letters)]
+
+
+def _item(request: Any, type: str, args: Sequence[Any], data: dict[str, Any]) -> dict[str, Any]:
+    return task_item({**(request.headers or {}), "id": request.id, "type": type}, args, data)
+
+
+def _result(request: Any, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    if len(outcomes) != 1:
+        raise CommandDied(request.id)
+    return outcomes[0].model_dump(mode="json", exclude_none=True)
 
 
 def _read(items: Any) -> tuple[list[CommandEnvelope], list[DeadLetter]]:
@@ -102,15 +110,21 @@ def _requeue(state: RetryCallState) -> None:
     raise Reject(reason=repr(error), requeue=True)
 
 
-@retry(
+_patiently = retry(
     retry=retry_if_exception_type((DatabaseUnavailable, ConcurrentWrite)),
     wait=wait_random_exponential(multiplier=0.1, max=2),
     stop=stop_after_delay(DATABASE_WAIT_SECONDS),
     retry_error_callback=_requeue,
 )
-def _carry_out(envelopes: list[CommandEnvelope], letters: list[DeadLetter]) -> list[Outcome | None]:
-    outcomes = handle(engine(), envelopes) if envelopes else []
-    if letters:
-        with engine().begin() as connection:
-            bury(connection, letters)
-    return outcomes
+
+
+@_patiently
+def _carry_out(envelopes: list[CommandEnvelope], *, delivered_before: bool) -> list[Outcome]:
+    if delivered_before:
+        return handle_again(engine(), envelopes)
+    return handle(engine(), envelopes) if envelopes else []
+
+
+@_patiently
+def _keep(letters: list[DeadLetter]) -> list[Outcome]:
+    return bury_messages(engine(), redis(), letters) if letters else []

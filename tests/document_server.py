@@ -130,5 +130,5 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
 
-    monkeypatch.setattr("workers.engine.public_network.socket.getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("client.public_network.socket.getaddrinfo", getaddrinfo)
     return asked

@@ -16,6 +16,7 @@ from workers.supervision.processes import ChildProcess, ProcessSpec, StartError
 DEBIAN_PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 """Debian's own wrapper in /usr/sbin insists on the account `rabbitmq`; what it wraps does not."""
 START_TIMEOUT_SECONDS = 60.0
+CONFIGURATION = "rabbitmq.conf"
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,15 @@ def rabbitmq_or_skip(directory: Path) -> Iterator[str]:
         node.stop()
 
 
-def start_rabbitmq(directory: Path) -> RabbitMQ:
-    """Start a node that keeps everything under `directory`; raises StartError when it does not come up."""
+def start_rabbitmq(directory: Path, definitions: Path | None = None) -> RabbitMQ:
+    """Start a node that keeps everything under `directory`, with the users in `definitions` beside guest.
+
+    Raises StartError when it does not come up.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     port, distribution_port, mapper_port = _free_ports(3)
     environment = os.environ | _settings(directory, port, distribution_port, mapper_port)
+    _configure(directory, definitions)
     mapper = _start(directory, environment, "epmd", _required("epmd"), "-address", "127.0.0.1")
     node = _start(directory, environment, "rabbitmq", _required("rabbitmq-server", DEBIAN_PROGRAM))
     server = RabbitMQ(f"amqp://guest:guest@127.0.0.1:{port}//", node, mapper)
@@ -86,18 +91,19 @@ def _settings(directory: Path, port: int, distribution_port: int, mapper_port: i
         "RABBITMQ_MNESIA_BASE": str(directory / "data"),
         "RABBITMQ_LOG_BASE": str(directory / "logs"),
         "RABBITMQ_PID_FILE": str(directory / "pid"),
-        "RABBITMQ_CONFIG_FILE": str(_configuration(directory)),
+        "RABBITMQ_CONFIG_FILE": str(directory / CONFIGURATION),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(directory / "none"),
         "RABBITMQ_CONF_ENV_FILE": str(directory / "none"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(_no_plugins(directory)),
     }
 
 
-def _configuration(directory: Path) -> Path:
+def _configure(directory: Path, definitions: Path | None) -> None:
     # A test machine's nearly full disk or small memory must not block publishers.
-    path = directory / "rabbitmq.conf"
-    path.write_text("disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.relative = 0.9\n")
-    return path
+    lines = ["disk_free_limit.absolute = 1MB", "vm_memory_high_watermark.relative = 0.9"]
+    if definitions:
+        lines.append(f"load_definitions = {definitions}")
+    (directory / CONFIGURATION).write_text("\n".join(lines) + "\n")
 
 
 def _no_plugins(directory: Path) -> Path:

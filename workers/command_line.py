@@ -14,10 +14,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from models.store.engine import DatabaseUnavailable
 from settings import MissingSetting, Settings, explain
-from workers import operations
+from workers import dead_letters, operations
 from workers.engine.command import engine
 from workers.engine.reader import OcrNotInstalled
+from workers.keys import keys
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -95,7 +97,7 @@ def housekeeping() -> None:
 
 @app.command(rich_help_panel=PROCESSES)
 def api() -> None:
-    """Serve HTTP: JOBGROUPS_HOST, JOBGROUPS_PORT, JOBGROUPS_API_KEYS."""
+    """Serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT, to the keys of `jobgroups keys` and JOBGROUPS_API_KEYS."""
     os.execv(sys.executable, [sys.executable, "-m", "api_stub"])  # noqa: S606 - our own module, no shell
 
 
@@ -107,8 +109,10 @@ def migrate() -> None:
 
 
 app.command(rich_help_panel=PROCESSES)(engine)
+app.add_typer(keys, rich_help_panel=DATABASE)
 app.command(rich_help_panel=ANSWERS)(operations.explain)
 app.command(rich_help_panel=ANSWERS)(operations.reconcile)
+app.add_typer(dead_letters.app, rich_help_panel=ANSWERS)
 
 
 def main() -> None:
@@ -117,6 +121,8 @@ def main() -> None:
         app()
     except (MissingSetting, StartError, OcrNotInstalled) as error:
         _refuse(str(error))
+    except DatabaseUnavailable as error:
+        _refuse(f"the database does not answer: {error.orig}")
     except ValidationError as error:
         if error.title not in SETTINGS_PREFIXES:
             raise

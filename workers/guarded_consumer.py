@@ -16,8 +16,9 @@ from models import names
 from models.commands import MAX_BATCH_BYTES
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.store.engine import DatabaseUnavailable
-from models.store.graveyard import bury
-from tasks.connections import engine
+from models.store.unit_of_work import ConcurrentWrite
+from tasks.connections import engine, redis
+from tasks.dead_letters import bury_messages
 from workers.message_faults import fault_of_message
 
 log = structlog.get_logger()
@@ -48,12 +49,12 @@ class GuardedConsumer(Consumer):
                 raise
             except FAULTS_OF_DATA as error:
                 # Whatever Celery trips over in a header that nobody thought of here.
-                self._bury(message, DeadLetterReason.INVALID_MESSAGE, repr(error))
+                self._bury(message, DeadLetterReason.INVALID_MESSAGE, f"Celery cannot read it: {type(error).__name__}")
 
         return on_message
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        self._bury(message, DeadLetterReason.UNDECODABLE, repr(exc))
+        self._bury(message, DeadLetterReason.UNDECODABLE, _undecodable(exc))
 
     def _objection(self, message: Message) -> tuple[DeadLetterReason, str] | None:
         """Why `message` must not reach Celery, or None."""
@@ -62,7 +63,7 @@ class GuardedConsumer(Consumer):
         try:
             payload = message.payload
         except Exception as error:  # noqa: BLE001 - kombu lets through whatever the decoder raised
-            return DeadLetterReason.UNDECODABLE, repr(error)
+            return DeadLetterReason.UNDECODABLE, _undecodable(error)
         if fault := fault_of_message(message.headers, message.properties, payload):
             return DeadLetterReason.INVALID_MESSAGE, fault
         task = message.headers["task"]
@@ -73,9 +74,8 @@ class GuardedConsumer(Consumer):
     def _bury(self, message: Message, reason: DeadLetterReason, detail: str) -> None:
         log.error("dead_letter", reason=reason, detail=detail)
         try:
-            with engine().begin() as connection:
-                bury(connection, [_letter(message, reason, detail)])
-        except DatabaseUnavailable:
+            bury_messages(engine(), redis(), [_letter(message, reason, detail)])
+        except (DatabaseUnavailable, ConcurrentWrite):
             # Nothing else can be handled either while the database is away; back to the queue, without a hot loop.
             time.sleep(UNAVAILABLE_PAUSE_SECONDS)
             message.reject_log_error(log, self.connection_errors, requeue=True)
@@ -87,16 +87,10 @@ def _letter(message: Message, reason: DeadLetterReason, detail: str) -> DeadLett
     headers = message.headers if isinstance(message.headers, dict) else {}
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode(errors="replace")
     described = {**headers, "content_type": message.content_type, "content_encoding": message.content_encoding}
-    return DeadLetter(
-        reason=reason,
-        detail=detail,
-        source=names.COMMAND_QUEUE,
-        body=body,
-        headers=described,
-        command_id=_text(headers.get("id")),
-        command_type=_text(headers.get("task")),
-    )
+    return DeadLetter(reason, detail, names.COMMAND_QUEUE, body, described)
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _undecodable(error: Exception) -> str:
+    """The kind and the message. `repr` of a UnicodeDecodeError shows the whole body, and the secrets in it, to logs."""
+    cause = next((argument for argument in error.args if isinstance(argument, Exception)), error)
+    return f"{type(cause).__name__}: {cause}"

@@ -16,8 +16,9 @@ from models import names
 from models.command_document import UnreadableDocument, read_document
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.store.engine import DatabaseUnavailable, make_engine
-from models.store.graveyard import bury
 from settings import Settings
+from tasks.connections import redis
+from tasks.dead_letters import bury_messages
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
@@ -45,27 +46,30 @@ def run(settings: Settings) -> None:
 
 
 def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:
-    messages = source.receive()
-    if not messages:
-        return
-    letters = _send(messages, producer)
-    if letters:
-        with engine.begin() as connection:
-            bury(connection, letters)
-    source.acknowledge(messages)
+    passed_on, dead = _send(source.receive(), producer)
+    # First: a letter that cannot be kept while the database is away must not send all of them again and again.
+    if passed_on:
+        source.acknowledge(passed_on)
+    if dead:
+        bury_messages(engine, redis(), [letter for _, letter in dead])
+        source.acknowledge([message for message, _ in dead])
 
 
-def _send(messages: Sequence[Received], producer: CommandProducer) -> list[DeadLetter]:
-    """Send every command among `messages` and wait for the broker's word; return what was no command."""
-    confirmations, letters = [], []
+def _send(
+    messages: Sequence[Received], producer: CommandProducer
+) -> tuple[list[Received], list[tuple[Received, DeadLetter]]]:
+    """Send every command among `messages` and wait for the broker's word; return those, and what was no command."""
+    sent, dead, confirmations = [], [], []
     for message in messages:
         if message.dead:
-            letters.append(message.dead)
+            dead.append((message, message.dead))
             continue
         try:
             confirmations.append(producer.send(read_document(message.body)))
+            sent.append(message)
         except (UnreadableDocument, ValueError) as error:
-            letters.append(DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body))
+            letter = DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body)
+            dead.append((message, letter))
     for confirmation in confirmations:
         confirmation.result(CONFIRM_SECONDS)
-    return letters
+    return sent, dead

@@ -53,7 +53,7 @@ async def list_groups(connection: AsyncConnection, listing: Listing) -> tuple[li
     """
     order = group_order(listing.sort, listing.order)
     wanted = and_(_LIVING, _filtered(listing.filter), _found(listing.search))
-    rows, total = await _page(connection, select(*_GROUP_COLUMNS).where(wanted).order_by(*order), listing)
+    rows, total = await page(connection, select(*_GROUP_COLUMNS).where(wanted).order_by(*order), listing)
     return [group_of(row) for row in rows], total
 
 
@@ -70,7 +70,7 @@ async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listin
     Raises ValidationFailed naming `sort`.
     """
     order = job_order(listing.sort, listing.order)
-    rows, total = await _page(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(*order), listing)
+    rows, total = await page(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(*order), listing)
     return [JobResource.of(job_of(row)) for row in rows], total
 
 
@@ -102,7 +102,7 @@ async def list_history(
     """Return the page of the group's published events, oldest first, as CloudEvents, and how many there are."""
     published = select(events).where(events.c.group_id == group_id, events.c.position.is_not(None))
     listing = Listing(limit=limit, offset=offset)
-    rows, total = await _page(connection, published.order_by(events.c.position), listing)
+    rows, total = await page(connection, published.order_by(events.c.position), listing)
     return [cloud_event_of(row) for row in rows], total
 
 
@@ -129,12 +129,13 @@ def _found(search: str | None) -> ColumnElement[bool]:
     return false() if query is None else job_groups.c.search.bool_op("@@")(cast(literal(query, Text), TSQUERY))
 
 
-async def _page(
+async def page(
     connection: AsyncConnection, query: Select[*tuple[Any, ...]], listing: Listing
 ) -> tuple[list[RowMapping], int]:
+    """Return the rows of `query` on the page, and how many there are on all pages."""
     offset = min(listing.offset, _MAX_OFFSET)
-    page = await connection.execute(query.limit(listing.limit).offset(offset))
-    rows = list(page.mappings())
+    found = await connection.execute(query.limit(listing.limit).offset(offset))
+    rows = list(found.mappings())
     if len(rows) < listing.limit and (rows or not offset):  # the end of the list is on this page: no need to count
         return rows, offset + len(rows)
     counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)

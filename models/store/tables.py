@@ -1,7 +1,7 @@
 """The tables. Each index names the query that it serves.
 
 Every table that grows, the inbox aside, has the group in its key, so that the database can be sharded by group; for the
-same reason no unique index leaves the group out.
+same reason no unique index of theirs leaves the group out.
 """
 
 from sqlalchemy import (
@@ -194,6 +194,22 @@ dead_letters = Table(
     Column("headers", JSONB, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("died_at", INSTANT, nullable=False),
+    Column("replayed_at", INSTANT),
 )
-# The list, newest first.
-Index("ix_dead_letters_died", dead_letters.c.died_at)
+# One letter, and the list, newest first: a letter's id, a UUIDv7, rises with time.
+Index("ix_dead_letters_id", dead_letters.c.id)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # the beginning of the digest: what `actor` says in events
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("per_minute", Integer),
+    Column("created_at", INSTANT, nullable=False),
+    Column("revoked_at", INSTANT),
+)
+# The live key of a name: one, so that it can be revoked by it, and a successor may take the name over.
+Index("ix_api_keys_live", api_keys.c.name, unique=True, postgresql_where=api_keys.c.revoked_at.is_(None))

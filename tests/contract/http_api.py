@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import environ
 from pathlib import Path
@@ -37,11 +37,11 @@ def client_of(url: str, api_key: str | None) -> httpx.Client:
 
 
 @contextmanager
-def stub_of(service: Service, directory: Path, **settings: Any) -> Iterator[str]:
+def stub_of(service: Service, directory: Path, *, program: Sequence[str] = STUB, **settings: Any) -> Iterator[str]:
     """Run a stub of the test's own, on the service's servers where `settings` do not say otherwise; give its URL."""
     port = free_port()
     with (directory / "api_stub.log").open("wb") as log:
-        process = subprocess.Popen(STUB, stdout=log, stderr=log, env=environment_of(service, port=port, **settings))
+        process = subprocess.Popen(program, stdout=log, stderr=log, env=environment_of(service, port=port, **settings))
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_alive(process, url)

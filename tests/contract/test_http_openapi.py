@@ -29,6 +29,8 @@ OPERATIONS = {
     ("get", GROUP + "/jobs/{jobId}/explain"),
     ("post", GROUP + "/jobs/{jobId}/review"),
     ("get", "/commands/{id}"),
+    ("get", "/dead-letters"),
+    ("get", "/dead-letters/{id}"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }
@@ -184,12 +186,22 @@ def test_problems_are_documented_as_such(document: dict[str, Any], method: str, 
             assert KINDS[code][0] == int(status) == example["value"]["status"]
 
 
+def test_every_answer_to_a_key_tells_its_limit(document: dict[str, Any]) -> None:
+    for method, path in OPERATIONS - {("get", "/healthz"), ("get", "/readyz")}:
+        responses = operation(document, method, path)["responses"]
+        assert set(responses["429"]["content"][PROBLEM]["examples"]) == {"rate_limited", "too_many_wrong_keys"}
+        assert set(responses["429"]["headers"]) == {"RateLimit-Policy", "RateLimit", "Retry-After"}
+        assert set(responses["503"]["headers"]) == {"Retry-After"}
+        for status in set(responses) & {"200", "201", "202"}:
+            assert {"RateLimit-Policy", "RateLimit"} <= set(responses[status]["headers"])
+
+
 def test_the_page_shows_it_and_needs_no_other_server(api: httpx.Client) -> None:
     page = api.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
-    assert "/openapi.json" in page.text
-    addresses = re.findall(r"https?://[^\"' ]+", page.text)
-    assert addresses
-    for address in addresses:
-        assert address.startswith(str(api.base_url))
+    assert not re.findall(r"https?://", page.text)
+    addresses = re.findall(r"(?:href|src)=\"([^\"]+)\"|url: '([^']+)'", page.text)
+    assert ("", "/openapi.json") in addresses
+    assert len(addresses) == 4
+    for address in map("".join, addresses):
         assert api.get(address).is_success

@@ -30,10 +30,8 @@ class StoredGroups:
         self.engine = engine
 
     def send(self, *envelopes: CommandEnvelope) -> list[Outcome]:
-        """Carry out commands in one transaction; none of them may die."""
-        outcomes = [outcome for outcome in handle(self.engine, envelopes) if outcome is not None]
-        assert len(outcomes) == len(envelopes)
-        return outcomes
+        """Carry out commands in one transaction."""
+        return handle(self.engine, envelopes)
 
     def apply(self, *envelopes: CommandEnvelope) -> None:
         """Carry out commands that must succeed."""

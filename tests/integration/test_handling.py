@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from threading import Barrier
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 import tasks.handling
+from models import names
 from models.command import Command
 from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical
 from models.deciding import decide
@@ -22,6 +23,7 @@ from models.outcome import Outcome
 from models.store.engine import make_engine
 from tasks.handling import handle
 from tests.commands import command, create, delete, new_id, patch, select, update
+from tests.schema_changes import failing, for_a_while
 
 WRITERS = 8
 SECRET = "whsec_dont_tell"
@@ -49,21 +51,18 @@ def group_id(engine: Engine) -> str:
     return id_
 
 
-def all_of(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
-    """Handle commands that all get an outcome."""
-    outcomes = handle(engine, envelopes)
-    assert all(outcomes)
-    return [outcome for outcome in outcomes if outcome]
-
-
 def one(engine: Engine, envelope: CommandEnvelope) -> Outcome:
     """Handle one command."""
-    (outcome,) = all_of(engine, [envelope])
+    (outcome,) = handle(engine, [envelope])
     return outcome
 
 
+def url(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
 def rows(engine: Engine, table: str, order: str = "1") -> list[dict[str, Any]]:
-    return select(engine.url.render_as_string(hide_password=False), f"SELECT * FROM {table} ORDER BY {order}")
+    return select(url(engine), f"SELECT * FROM {table} ORDER BY {order}")
 
 
 def counts(engine: Engine) -> dict[str, int]:
@@ -83,67 +82,38 @@ def sequences(engine: Engine, id_: str) -> list[int]:
     return [row["sequence"] for row in events_of(engine, id_) if row["sequence"] is not None]
 
 
-def told(outcomes: Sequence[Outcome | None]) -> list[str]:
-    """What became of each command: succeeded, the error's code, or died."""
-    return [_told(outcome) if outcome else "died" for outcome in outcomes]
+def told(outcomes: Sequence[Outcome]) -> list[str]:
+    """What became of each command: succeeded, or the error's code."""
+    return [outcome.error.code.value if outcome.error else outcome.status for outcome in outcomes]
 
 
-def _told(outcome: Outcome) -> str:
-    return outcome.error.code.value if outcome.error else outcome.status
-
-
-@contextmanager
-def for_a_while(engine: Engine, do: str, undo: str) -> Iterator[None]:
-    """Change the schema, and change it back."""
-
-    def execute(statement: str) -> None:
-        with engine.begin() as connection:
-            connection.execute(text(statement))
-
-    execute(do)
-    try:
-        yield
-    finally:
-        execute(undo)
-
-
-def refusing_groups_called(engine: Engine, name: str) -> Any:
+def refusing_groups_called(engine: Engine, name: str) -> AbstractContextManager[None]:
     """Let the database refuse what the contracts let through."""
     constraint = "ALTER TABLE job_groups {} CONSTRAINT not_this_name"
-    return for_a_while(engine, constraint.format("ADD") + f" CHECK (name <> '{name}')", constraint.format("DROP"))
-
-
-@contextmanager
-def failing_events(engine: Engine, when: str) -> Iterator[None]:
-    """Let every event fail, at its insert or at the commit."""
-    function = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no events today'; END $$"
-    with (
-        for_a_while(engine, function, "DROP FUNCTION fail"),
-        for_a_while(engine, f"{when} FOR EACH ROW EXECUTE FUNCTION fail()", "DROP TRIGGER fail ON events"),
-    ):
-        yield
+    return for_a_while(url(engine), constraint.format("ADD") + f" CHECK (name <> '{name}')", constraint.format("DROP"))
 
 
 @pytest.mark.parametrize(
     "when",
     [
-        "CREATE TRIGGER fail BEFORE INSERT ON events",
-        "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED",
+        "BEFORE INSERT ON events",
+        "AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED",
     ],
     ids=["at the insert", "at the commit"],
 )
 def test_inbox_state_and_events_are_written_together_or_not_at_all(engine: Engine, group_id: str, when: str) -> None:
     before = counts(engine)
-    with failing_events(engine, when):
+    with failing(url(engine), when, "NEW.sequence IS NOT NULL"):
         outcomes = handle(engine, [create(new_id()), patch(group_id, {"name": "lost"}), delete(group_id)])
-    assert told(outcomes) == ["died"] * 3
-    assert counts(engine) == before | {"dead_letters": 3}
+    assert told(outcomes) == ["dead_lettered"] * 3
+    told_and_kept = ("commands", "events", "dead_letters")
+    assert counts(engine) == before | {table: before[table] + 3 for table in told_and_kept}
     assert (group(engine, group_id)["version"], group(engine, group_id)["deleted_at"]) == (1, None)
 
 
 def test_a_transaction_without_any_way_out_leaves_nothing(engine: Engine) -> None:
     nothing_at_all = for_a_while(
-        engine,
+        url(engine),
         "ALTER TABLE events ADD CONSTRAINT nothing CHECK (false)",
         "ALTER TABLE events DROP CONSTRAINT nothing",
     )
@@ -163,7 +133,7 @@ def test_outcomes_come_in_the_order_of_the_commands(engine: Engine) -> None:
         patch(second, {"name": "too late"}),
         update(first),
     ]
-    outcomes = all_of(engine, batch)
+    outcomes = handle(engine, batch)
     assert told(outcomes) == ["succeeded", "not_found", "succeeded", "succeeded", "succeeded", "not_found", "succeeded"]
     assert [outcome.command_id for outcome in outcomes] == [envelope.id for envelope in batch]
     assert [outcome.type for outcome in outcomes] == [envelope.type for envelope in batch]
@@ -177,7 +147,7 @@ def test_a_batch_and_its_commands_one_by_one_leave_the_same(engine: Engine) -> N
         return [create(id_), *changes, patch(id_, {"priority": "never"}), update(id_), delete(id_, expectedVersion=5)]
 
     together, apart = new_id(), new_id()
-    outcomes = all_of(engine, life(together))
+    outcomes = handle(engine, life(together))
     assert told(outcomes) == told([one(engine, envelope) for envelope in life(apart)])
     what = ("sequence", "name")
     shape = [[event[key] for key in what] for event in events_of(engine, together)]
@@ -196,7 +166,7 @@ def test_a_repeated_command_id_gives_the_stored_outcome(engine: Engine) -> None:
 
 def test_a_command_repeated_within_one_batch_takes_effect_once(engine: Engine, group_id: str) -> None:
     envelope = patch(group_id, {"name": "once"})
-    outcomes = all_of(engine, [envelope, patch(group_id, {"tags": ["between"]}), envelope])
+    outcomes = handle(engine, [envelope, patch(group_id, {"tags": ["between"]}), envelope])
     assert outcomes[0] == outcomes[2]
     assert [outcome.version for outcome in outcomes] == [2, 3, 2]
     assert group(engine, group_id)["version"] == 3
@@ -210,6 +180,14 @@ def test_a_repeated_rejection_is_given_again_and_published_once(engine: Engine) 
     handle(engine, [create(envelope.data["id"])])
     assert one(engine, envelope) == first
     assert [row["name"] for row in rows(engine, "events", "ordinal")] == ["command.rejected", "job_group.created"]
+
+
+def test_a_rejection_of_a_command_that_names_no_group_is_given_again(engine: Engine) -> None:
+    envelope = command(names.JOB_GROUP_DELETE, {})
+    first = one(engine, envelope)
+    assert (told([first]), first.group_id) == (["validation_failed"], None)
+    assert one(engine, envelope) == first
+    assert counts(engine)["dead_letters"] == 0
 
 
 def test_the_order_of_keys_makes_no_other_command(engine: Engine) -> None:
@@ -276,7 +254,7 @@ def test_an_id_is_never_used_for_a_second_group(engine: Engine, group_id: str) -
 def test_a_group_that_is_not_there_cannot_be_changed(engine: Engine, group_id: str) -> None:
     handle(engine, [delete(group_id)])
     for id_ in (group_id, new_id()):
-        outcomes = all_of(engine, [update(id_), patch(id_, {}), delete(id_)])
+        outcomes = handle(engine, [update(id_), patch(id_, {}), delete(id_)])
         assert told(outcomes) == ["not_found"] * 3
     assert counts(engine)["job_groups"] == 1
 
@@ -311,7 +289,7 @@ def test_only_the_command_that_the_database_refuses_is_rejected(engine: Engine, 
     batch.insert(4, guilty)
     batch.append(patch(group_id, {"name": "forbidden"}))
     with refusing_groups_called(engine, "forbidden"):
-        outcomes = all_of(engine, batch)
+        outcomes = handle(engine, batch)
     assert told(outcomes) == ["succeeded"] * 4 + ["validation_failed"] + ["succeeded"] * 3 + ["validation_failed"]
     assert [outcome.command_id for outcome in outcomes] == [envelope.id for envelope in batch]
     assert group(engine, group_id)["version"] == 1
@@ -339,15 +317,16 @@ def test_a_fault_of_ours_costs_only_the_command_that_meets_it(engine: Engine, mo
     unlucky = create(new_id(), name="unlucky")
     batch = [create(new_id()), create(new_id()), unlucky, create(new_id())]
     outcomes = handle(engine, batch)
-    assert told(outcomes) == ["succeeded", "succeeded", "died", "succeeded"]
-    assert {outcome.command_id for outcome in outcomes if outcome} == {e.id for e in batch if e != unlucky}
+    assert told(outcomes) == ["succeeded", "succeeded", "dead_lettered", "succeeded"]
+    assert [outcome.command_id for outcome in outcomes] == [envelope.id for envelope in batch]
     (letter,) = rows(engine, "dead_letters")
-    assert (letter["reason"], letter["detail"]) == ("handling_failed", "KeyError('a bug')")
+    assert letter["reason"] == "handling_failed"
+    assert letter["detail"].startswith("KeyError in faulty, test_handling.py:")
     assert (letter["command_id"], letter["command_type"]) == (unlucky.id, unlucky.type)
     assert str(letter["group_id"]) == unlucky.data["id"]
     assert CommandEnvelope.model_validate_json(letter["body"]) == unlucky
     monkeypatch.undo()
-    assert told([one(engine, unlucky)]) == ["succeeded"]
+    assert one(engine, unlucky) == outcomes[2]
 
 
 def test_a_command_may_be_as_large_as_the_limit_and_no_larger(engine: Engine) -> None:
@@ -360,7 +339,7 @@ def test_a_command_may_be_as_large_as_the_limit_and_no_larger(engine: Engine) ->
 
 def test_a_group_cannot_grow_beyond_the_limit_by_patches(engine: Engine, group_id: str) -> None:
     half = "x" * (MAX_COMMAND_BYTES // 2)
-    outcomes = all_of(engine, [patch(group_id, {"metadata": {key: half}}) for key in "abc"])
+    outcomes = handle(engine, [patch(group_id, {"metadata": {key: half}}) for key in "abc"])
     assert told(outcomes) == ["succeeded", "payload_too_large", "payload_too_large"]
 
 
@@ -369,7 +348,7 @@ def test_a_webhook_secret_is_kept_in_the_group_and_nowhere_else(engine: Engine) 
     channel = {"type": "webhook", "url": "https://example.com", "secret": SECRET}
     created = create(id_, notifications={"channels": [channel]})
     wrong = create(new_id(), notifications={"channels": [{**channel, "url": "ftp://example.com"}]})
-    outcomes = all_of(engine, [created, wrong, patch(id_, {"tags": ["later"]})])
+    outcomes = handle(engine, [created, wrong, patch(id_, {"tags": ["later"]})])
     assert told(outcomes) == ["succeeded", "validation_failed", "succeeded"]
     assert group(engine, id_)["notifications"]["channels"][0]["secret"] == SECRET
     for table in ("events", "commands"):
@@ -391,7 +370,7 @@ def at_once(engine: Engine, work: Sequence[Callable[[Engine], list[Outcome]]]) -
     barrier = Barrier(len(work))
 
     def run(one_work: Callable[[Engine], list[Outcome]]) -> list[Outcome]:
-        own = make_engine(engine.url.render_as_string(hide_password=False))
+        own = make_engine(url(engine))
         try:
             own.connect().close()
             barrier.wait()
@@ -404,7 +383,7 @@ def at_once(engine: Engine, work: Sequence[Callable[[Engine], list[Outcome]]]) -
 
 
 def handling(batch: Sequence[CommandEnvelope]) -> Callable[[Engine], list[Outcome]]:
-    return lambda engine: all_of(engine, batch)
+    return lambda engine: handle(engine, batch)
 
 
 def test_of_many_who_create_the_same_id_at_once_exactly_one_succeeds(engine: Engine) -> None:
@@ -448,7 +427,7 @@ def test_batches_over_the_same_groups_in_opposite_orders_never_deadlock(engine: 
 
     def working(order: int) -> Callable[[Engine], list[Outcome]]:
         batches = [[patch(id_, {"tags": [str(n)]}) for id_ in ids[::order]] for n in range(rounds)]
-        return lambda engine: [outcome for batch in batches for outcome in all_of(engine, batch)]
+        return lambda engine: [outcome for batch in batches for outcome in handle(engine, batch)]
 
     answers = at_once(engine, [working(1), working(-1)])
     assert set(told([outcome for answer in answers for outcome in answer])) == {"succeeded"}
@@ -480,7 +459,7 @@ def deadlocks(engine: Engine) -> int:
 @pytest.mark.parametrize("where", ["", "processingSettings", "metadata"])
 def test_a_key_that_no_table_can_hold_is_rejected_like_any_other(engine: Engine, key: str, where: str) -> None:
     wrong = create(new_id(), **({where: {key: "\x00"}} if where else {key: 1}))
-    outcomes = all_of(engine, [create(new_id()), wrong])
+    outcomes = handle(engine, [create(new_id()), wrong])
     assert told(outcomes) == ["succeeded", "validation_failed"]
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from client.public_network import ForbiddenAddress, GuardedNetwork
 from tests.document_server import ANSWERS, INVOICE, Server, refusal, resolving, serving, trusting, url
 from workers.engine import documents
 from workers.engine.dispatched_job import Document
 from workers.engine.documents import fetch
 from workers.engine.engine_settings import EngineSettings
-from workers.engine.public_network import ForbiddenAddress, GuardedNetwork
 
 
 @pytest.fixture(scope="module")

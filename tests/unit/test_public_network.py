@@ -7,9 +7,9 @@ from typing import Any
 import httpcore
 import pytest
 
-from tests.document_server import ANSWERS, Server, refusal, resolving, serving, trusting, url
+from client.public_network import is_public
+from tests.document_server import ANSWERS, Server, answer, refusal, resolving, serving, trusting, url
 from workers.engine.engine_settings import EngineSettings
-from workers.engine.public_network import is_public
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,17 @@ def server() -> Iterator[Server]:
         "ff02::1",
         "ff0e::1",
         "100::1",
+        "192.88.99.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "::ffff:0:7f00:1",
+        "::ffff:169.254.169.254",
+        "64:ff9b:0:0:0:1:7f00:1",
+        "2606:4700::5efe:a00:1",
+        "2606:4700::200:5efe:7f00:1",
+        "2001:20::1",
+        "3fff::1",
+        "5f00::1",
     ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:
@@ -75,6 +86,20 @@ def test_public_addresses(address: str) -> None:
         "127.0.0.1",
         "localhost",
         "LOCALHOST.",
+        "127.0.0.1.",
+        "127.0.0.1..",
+        "user@127.0.0.1",
+        "example.com@127.0.0.1",
+        "example.com:443@127.0.0.1",
+        "127.0.0.1#@example.com",
+        "127.0.0.1\\@example.com",
+        "%31%32%37.0.0.1",
+        "017700000001",
+        "00000177.0.0.1",
+        "0x7f.0x0.0x0.0x1",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[::1%25lo]",
         "2130706433",
         "0x7f000001",
         "0x7f.1",
@@ -122,3 +147,25 @@ def test_a_name_is_resolved_once_and_the_address_that_was_judged_is_connected_to
     assert refusal("https://invoices.test/1.pdf", EngineSettings()).code == "document_unreachable"
     assert asked == ["invoices.test"]
     assert connected == ["1.1.1.1", "1.0.0.1"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1/", "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd"]
+)
+def test_no_redirect_leads_inside(status: int, target: str) -> None:
+    """None is followed, so that there is no second address to judge."""
+    with serving(Server({"/": answer(status, Location=target)})) as redirecting:
+        refused = refusal(url(redirecting, "/"), trusting())
+        assert (refused.code, refused.retryable) == ("document_refused", False)
+        assert redirecting.asked == ["/"]
+
+
+def test_a_name_that_changes_its_mind_is_not_asked_again(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    """Rebinding: public when it is judged, and loopback, where a server waits, when it would be connected to."""
+    before = len(server.asked)
+    asked = resolving(monkeypatch, ["192.0.2.1"], ["127.0.0.1"])
+    refused = refusal(url(server, host="rebinding.test"), trusting(allowed_hosts=""))
+    assert (refused.code, refused.retryable) == ("document_forbidden", False)
+    assert asked == ["rebinding.test"]
+    assert len(server.asked) == before

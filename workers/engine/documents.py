@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 import httpx
 
+from client.public_network import ForbiddenAddress, GuardedNetwork
 from workers.engine.dispatched_job import Document
 from workers.engine.engine_settings import EngineSettings
-from workers.engine.public_network import ForbiddenAddress, GuardedNetwork
 from workers.engine.reader import Unreadable
 
 WORTH_ANOTHER_TRY = {408, 425, 429}

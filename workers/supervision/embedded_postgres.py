@@ -154,7 +154,10 @@ def _socket_directory(data: Path, user: str | None) -> Path:
 
 
 def _spec(home: Path, data: Path, sockets: Path, wheel: Any) -> ProcessSpec:
-    arguments = (str(wheel.bin_path / "postgres"), "-D", str(data), "-h", "", "-k", str(sockets))
+    listening = ("-h", "", "-k", str(sockets))
+    # Without the DETAIL of an error, which quotes the row that was refused.
+    discreet = ("-c", "log_error_verbosity=terse")
+    arguments = (str(wheel.bin_path / "postgres"), "-D", str(data), *listening, *discreet)
     return ProcessSpec(
         name="postgres",
         arguments=arguments,

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
@@ -17,6 +17,10 @@ from httpcore import NetworkStream
 
 IPAddress = IPv4Address | IPv6Address
 _NAT64 = IPv6Network("64:ff9b::/96")
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""Third quarter of an address whose last quarter is the IPv4 address at the end of the tunnel (RFC 5214)."""
+_NOBODYS: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
+"""Which Python takes for global: the retired gateways of 6to4 (RFC 7526), and documentation (RFC 9637)."""
 
 
 class ForbiddenAddress(Exception):  # noqa: N818 - it names the thing
@@ -31,13 +35,15 @@ def is_public(address: IPAddress) -> bool:
             return is_public(inner)
         if address.is_site_local:
             return False
+    if any(address in network for network in _NOBODYS):
+        return False
     special = address.is_private or address.is_multicast or address.is_reserved or address.is_unspecified
     return address.is_global and not special
 
 
 def _inner_ipv4(address: IPv6Address) -> IPv4Address | None:
     """Return the IPv4 address that packets to `address` end at, where a gateway or a tunnel takes them there."""
-    if address in _NAT64:
+    if address in _NAT64 or (int(address) >> 32) & 0xFFFF_FFFF in _ISATAP:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
