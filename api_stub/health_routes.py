@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import structlog
@@ -36,6 +36,7 @@ class Readiness:
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
         self._reasons: list[FieldError] = []
+        self._checks: dict[str, asyncio.Task[FieldError | None]] = {}
 
     async def reasons(self) -> list[FieldError]:
         """Return which servers do not answer, and why; an empty list means ready."""
@@ -46,12 +47,27 @@ class Readiness:
         return self._reasons
 
     async def _ask(self) -> list[FieldError]:
-        found = await asyncio.gather(
-            _reason("postgresql", _read_a_table(self._backends.engine)),
-            _reason("redis", _ping(self._backends.redis)),
-            _reason("broker", asyncio.to_thread(_connect, self._backends.settings.require("broker_url"))),
-        )
+        backends = self._backends
+        checks: dict[str, Callable[[], Awaitable[object]]] = {
+            "postgresql": lambda: _read_a_table(backends.engine),
+            "redis": lambda: _ping(backends.redis),
+            "broker": lambda: asyncio.to_thread(_connect, backends.settings.require("broker_url")),
+        }
+        found = await asyncio.gather(*[self._reason(server, check) for server, check in checks.items()])
         return [reason for reason in found if reason]
+
+    async def _reason(self, server: str, check: Callable[[], Awaitable[object]]) -> FieldError | None:
+        """Ask `server`, unless it still owes the answer to an earlier question.
+
+        A check that takes too long is left alone: cancelled, it would first wait for the silent server to confirm that.
+        """
+        running = self._checks.get(server)
+        if running is None or running.done():
+            running = self._checks[server] = asyncio.create_task(_reason(server, check()))
+        done, _ = await asyncio.wait({running}, timeout=CHECK_TIMEOUT_SECONDS)
+        if not done:
+            return FieldError(field=server, message=f"does not answer within {CHECK_TIMEOUT_SECONDS:g} s")
+        return running.result()
 
 
 async def _of_request(request: Request) -> Readiness:
@@ -76,9 +92,7 @@ async def readyz(readiness: Annotated[Readiness, Depends(_of_request)]) -> Respo
 
 async def _reason(server: str, check: Awaitable[object]) -> FieldError | None:
     try:
-        await asyncio.wait_for(check, CHECK_TIMEOUT_SECONDS)
-    except TimeoutError:
-        return FieldError(field=server, message=f"does not answer within {CHECK_TIMEOUT_SECONDS:g} s")
+        await check
     except Exception as error:  # noqa: BLE001 - whatever keeps it from answering is a reason
         # The kind only: the message may hold an address and a user, and anybody may ask.
         log.warning("not_ready", server=server, error=repr(error))

@@ -11,7 +11,9 @@ from models import names
 
 CONNECT_TIMEOUT_SECONDS = 4
 SOCKET_TIMEOUT_SECONDS = 10
-HEARTBEAT_SECONDS = 20
+HEARTBEAT_SECONDS = 10
+"""RabbitMQ and whoever reads from it tell each other so often that they live; two in a row that are missed end the
+connection, and give what was unacknowledged on it to another."""
 VISIBILITY_TIMEOUT_SECONDS = 600
 """When Redis gives an event that an engine has not acknowledged to another: longer than a document takes to read."""
 
@@ -50,11 +52,16 @@ def is_redis(broker_url: str) -> bool:
     return broker_url.startswith("redis")
 
 
-def connect(broker_url: str) -> Connection:
-    """Return a kombu connection (not yet open) whose every wait is bounded."""
+def connect(broker_url: str, *, heartbeat_seconds: int = 0) -> Connection:
+    """Return a kombu connection (not yet open) whose every wait is bounded.
+
+    One that only reads learns nothing of a network that swallows everything, but for the heartbeats that it asks for.
+    Whoever asks calls `heartbeat_check` when nothing came: it raises one of `broker_errors` after two were missed.
+    """
     return Connection(
         broker_url,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        heartbeat=heartbeat_seconds,
         transport_options=transport_options(broker_url),
     )
 

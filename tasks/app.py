@@ -9,7 +9,7 @@ from models import names
 from settings import Settings
 
 RESULT_TTL_SECONDS = 3600
-OUTCOME_SOCKET_TIMEOUT_SECONDS = 5
+OUTCOME_SOCKET_TIMEOUT_SECONDS = 2
 VISIBILITY_MARGIN_SECONDS = 10
 """How much longer than a task may take Redis waits for its acknowledgement."""
 RESTORE_SECONDS = 5
@@ -32,13 +32,14 @@ def configure(celery: Celery, settings: Settings) -> None:
         worker_concurrency=settings.worker_concurrency,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
-        # A message could otherwise end the worker, or make it drop commands unread (`shutdown`, `revoke`).
+        # A message could otherwise end the worker, or make it drop commands unread (`shutdown`, `revoke`). And its queue
+        # is exclusive: RabbitMQ refuses it to a worker whose lost connection it still believes in, which ends it.
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_heartbeat=HEARTBEAT_SECONDS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        result_backend=settings.require("redis_url"),
+        result_backend=f"tasks.results:ResultStore+{settings.require('redis_url')}",
         result_expires=RESULT_TTL_SECONDS,
         redis_socket_timeout=OUTCOME_SOCKET_TIMEOUT_SECONDS,
         redis_socket_connect_timeout=OUTCOME_SOCKET_TIMEOUT_SECONDS,

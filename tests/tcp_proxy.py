@@ -16,8 +16,8 @@ class TcpProxy:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
-        self._speaking = threading.Event()
-        self._speaking.set()
+        self._speaking = _set_event()
+        self._abandoned: list[threading.Event] = []
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -25,7 +25,8 @@ class TcpProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._speaking.set()
+        for each in (self._speaking, *self._abandoned):
+            each.set()
         self._listener.close()
         self.cut()
 
@@ -36,6 +37,13 @@ class TcpProxy:
     def speak(self) -> None:
         """Forward again, beginning with what was held back."""
         self._speaking.set()
+
+    def abandon(self) -> None:
+        """Hold back every byte of the connections that there are, for ever: both ends believe in them, as when a
+        firewall has forgotten them. New ones work."""
+        self._speaking.clear()
+        self._abandoned.append(self._speaking)
+        self._speaking = _set_event()
 
     def cut(self) -> None:
         """Close every connection. What was held back is lost."""
@@ -59,16 +67,24 @@ class TcpProxy:
             return
         self._sockets += [client, server]
         for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
+            threading.Thread(target=self._forward, args=(source, sink, self._speaking), daemon=True).start()
 
-    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+    @staticmethod
+    def _forward(source: socket.socket, sink: socket.socket, speaking: threading.Event) -> None:
         with suppress(OSError):
             while chunk := source.recv(_CHUNK_BYTES):
-                self._speaking.wait()
+                speaking.wait()
                 sink.sendall(chunk)
+        speaking.wait()  # the end of one side is news for the other as well
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def _set_event() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
 
 
 def _connect(target: tuple[str, int] | str) -> socket.socket:

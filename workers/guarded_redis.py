@@ -1,4 +1,4 @@
-"""kombu's Redis transport, but for how it takes a message, and for what is in a list without being one.
+"""kombu's Redis transport, but for how it takes and releases a message, and for what is in a list without being one.
 
 It takes messages as redis_taking.py says. An item that is no message escapes from kombu's own event loop and takes the
 worker along; here it becomes a message that nobody can decode, which the consumer meets like any other.
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from kombu.transport.redis import Channel as RedisChannel
+from kombu.transport.redis import QoS as RedisQoS
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.utils.json import dumps, loads
 from redis import Redis
@@ -37,7 +38,31 @@ class _GuardedClient(Redis):
         return taken and (taken.queue, taken.item if _is_kombu_message(taken.item) else _kombu_message_around(taken))
 
 
+class _GuardedQoS(RedisQoS):
+    """Lets go of a message that it cannot acknowledge: Redis delivers it again, and its outcome is in the inbox.
+
+    kombu's own goes on counting it against the prefetch limit. Once as many as that have ended while Redis was away, it
+    waits for no further message, so that it does not even notice that its connection is gone.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        except self.channel.connection_errors:
+            self._quick_ack(delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue=requeue)
+        except self.channel.connection_errors:
+            self._quick_ack(delivery_tag)
+            raise
+
+
 class _GuardedChannel(RedisChannel):
+    QoS = _GuardedQoS
+
     def _get_client(self) -> Callable[..., Redis]:
         return partial(_GuardedClient, take=self._take)
 

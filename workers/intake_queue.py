@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kombu.message import Message
 from kombu.messaging import Consumer
 
-from client.broker import DEAD_LETTER_QUEUE, INTAKE_QUEUE, connect
+from client.broker import DEAD_LETTER_QUEUE, HEARTBEAT_SECONDS, INTAKE_QUEUE, connect
 from models import names
 from models.dead_letter import DeadLetter, DeadLetterReason
 from workers.intake_source import BATCH_COUNT, WAIT_SECONDS, Received
@@ -18,7 +18,7 @@ class QueueSource:
     """Message bodies are documents, whatever content type they claim."""
 
     def __init__(self, broker_url: str) -> None:
-        self._connection = connect(broker_url)
+        self._connection = connect(broker_url, heartbeat_seconds=HEARTBEAT_SECONDS)
         self._arrived: list[Received] = []
         channel = self._connection.channel()
         channel.basic_qos(0, BATCH_COUNT, False)
@@ -31,6 +31,7 @@ class QueueSource:
             try:
                 self._connection.drain_events(timeout=wait)
             except TimeoutError:
+                self._connection.heartbeat_check()
                 break
             wait = _NEXT_SECONDS
         arrived, self._arrived = self._arrived, []

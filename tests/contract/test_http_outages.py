@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -12,7 +12,9 @@ import pytest
 import redis
 
 from api_stub.outcomes import LOOK_UP_SECONDS
+from tests.commands import eventually
 from tests.contract.http_api import GROUPS, Service, client_of, free_port, problem_of, stub_of
+from tests.tcp_proxy import TcpProxy
 from workers.supervision import embedded_redis
 
 BODY = {"name": "n", "template": "t"}
@@ -101,6 +103,21 @@ def test_without_the_database_everything_waits_its_turn(service: Service, tmp_pa
             assert int(response.headers["retry-after"]) > 0
         assert not_ready(api) == {"postgresql"}
         assert api.get("/healthz").json() == {"success": True, "status": "alive"}
+
+
+def test_a_silent_database_is_noticed_in_time(service: Service, tmp_path: Path) -> None:
+    """A cancelled question would wait for the server's word; readiness must not."""
+    sockets = parse_qs(urlsplit(service.settings.require("database_url")).query)["host"][0]
+    with TcpProxy(f"{sockets}/.s.PGSQL.5432") as proxy:
+        database_url = f"postgresql://postgres@127.0.0.1:{proxy.port}/jobgroups"
+        with stub_of(service, tmp_path, database_url=database_url) as url, client_of(url, None) as anybody:
+            assert anybody.get("/readyz").status_code == 200
+            proxy.fall_silent()
+            for _ in range(2):
+                time.sleep(1.1)
+                assert not_ready(anybody) == {"postgresql"}
+            proxy.speak()
+            assert eventually(lambda: anybody.get("/readyz").status_code == 200)
 
 
 def test_a_missed_message_is_made_good_by_the_inbox(service: Service, tmp_path: Path) -> None:

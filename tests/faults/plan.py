@@ -112,10 +112,11 @@ def plan(seed: int, command_count: int, group_count: int) -> list[Chunk]:
     commands = [command for turn in zip(*stories, strict=True) for command in choice.sample(turn, k=len(turn))]
     for command in choice.sample(commands, k=int(len(commands) * REPEATED_SHARE)):
         commands.insert(choice.randint(commands.index(command) + 1, len(commands)), command)
-    return list(_chunks(commands, choice))
+    return list(chunked(commands, choice))
 
 
-def _chunks(commands: list[CommandEnvelope], choice: random.Random) -> Iterator[Chunk]:
+def chunked(commands: list[CommandEnvelope], choice: random.Random) -> Iterator[Chunk]:
+    """Give `commands` in messages by all ways in, each of a size that fits its way."""
     weights = [weight for weight, _, _ in CHANNELS.values()]
     position = 0
     while position < len(commands):

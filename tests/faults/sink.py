@@ -78,7 +78,7 @@ class RabbitSink:
             connection.drain_events(timeout=NEXT_SECONDS)
 
     def _take(self, message: Message) -> None:
-        self._arrived.append(_arrival(json.loads(message.body)))
+        self._arrived.append(arrival_of(json.loads(message.body)))
         message.ack()
 
 
@@ -106,12 +106,12 @@ class RedisSink:
     def _read_queue(self) -> None:
         # kombu pushes on the left: the newest is the first, and what is known already stands at the end.
         newer: Any = self._redis.lrange(QUEUE, 0, -len(self._queue) - 1)
-        self._queue += [_arrival(json.loads(base64.b64decode(json.loads(item)["body"]))) for item in reversed(newer)]
+        self._queue += [arrival_of(json.loads(base64.b64decode(json.loads(item)["body"]))) for item in reversed(newer)]
 
     def _read_stream(self) -> None:
         entries: Any = self._redis.xrange(STREAM, min=self._last_entry)
         for entry_id, entry in entries:
-            self._stream.append(_arrival(json.loads(entry[b"event"])))
+            self._stream.append(arrival_of(json.loads(entry[b"event"])))
             self._last_entry = b"(" + entry_id
 
 
@@ -120,5 +120,6 @@ def _queue() -> Queue:
     return Queue(QUEUE, bindings=[binding(exchange, routing_key="#")], queue_arguments={"x-queue-type": "quorum"})
 
 
-def _arrival(event: dict[str, Any]) -> Arrival:
+def arrival_of(event: dict[str, Any]) -> Arrival:
+    """Return what is judged of an event."""
     return Arrival(event["id"], event.get("subject"), event.get("sequence"))

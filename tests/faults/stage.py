@@ -161,8 +161,9 @@ def stage(
     own = Settings(home=home, api_keys=(SecretStr(API_KEY),), **(addresses | settings))
     guardian = Guardian(home / "logs" / "guardian.log")
     actors = Actors(own, home, seed, guardian, sabotage or {})
-    sink = open_sink(own.require("broker_url"))
-    load = Load(own.require("broker_url"), plan(seed, commands, groups), pause_seconds=pause_seconds)
+    # Straight to the broker: what a scenario puts between it and the service is not for these two.
+    sink = open_sink(servers.broker_url(broker))
+    load = Load(servers.broker_url(broker), plan(seed, commands, groups), pause_seconds=pause_seconds)
     try:
         for kind in processes:
             actors.start(kind)

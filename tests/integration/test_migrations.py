@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -11,8 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, make_url, text
 
+from models.store import migrations
 from models.store.migrations import alembic_config, upgrade
 from models.store.tables import metadata
+from tests.commands import eventually, select
+from tests.newer_schema import has_newer_schema, newer_schema
+
+WAITS_FOR_GROUPS = "SELECT 1 FROM pg_locks WHERE relation = CAST('job_groups' AS regclass) AND NOT granted"
 
 
 @pytest.fixture
@@ -56,3 +63,19 @@ def test_the_way_back_leaves_nothing(empty_database: str) -> None:
     assert tables(empty_database) == {"alembic_version"}
     upgrade(empty_database)
     assert set(metadata.tables) <= tables(empty_database)
+
+
+def test_a_deadlock_with_commands_is_tried_again(clean_database: str, tmp_path: Path) -> None:
+    """It has the jobs and wants the groups; somebody has the groups and wants the jobs."""
+    engine = create_engine(clean_database)
+    with newer_schema(clean_database, tmp_path), ThreadPoolExecutor(1) as threads, engine.connect() as other:
+        other.execute(text("SET deadlock_timeout = '1h'"))
+        other.execute(text("LOCK job_groups IN ROW EXCLUSIVE MODE"))
+        migrating = threads.submit(migrations.upgrade, clean_database)
+        eventually(lambda: select(clean_database, WAITS_FOR_GROUPS))
+        other.execute(text("LOCK jobs IN ROW EXCLUSIVE MODE"))
+        assert not migrating.done()
+        other.rollback()
+        migrating.result(30)
+        assert has_newer_schema(clean_database)
+    engine.dispose()

@@ -16,7 +16,7 @@ from kombu.message import Message
 from kombu.messaging import Consumer
 from pydantic import ValidationError
 
-from client.broker import EVENT_EXCHANGE, broker_errors, connect
+from client.broker import EVENT_EXCHANGE, HEARTBEAT_SECONDS, broker_errors, connect
 from client.producer import BrokerUnavailable, CommandProducer
 from logs import configure_logging
 from models import names
@@ -62,7 +62,7 @@ def serve(broker_url: str, reader: Reader, concurrency: int, stop: Event) -> Non
     """Work over one connection until `stop` is set. Raises what the broker raises, or BrokerUnavailable or TimeoutError
     where it did not confirm a report: the events in hand are then the broker's again."""
     with (
-        connect(broker_url) as connection,
+        connect(broker_url, heartbeat_seconds=HEARTBEAT_SECONDS) as connection,
         CommandProducer(broker_url) as producer,
         ThreadPoolExecutor(concurrency, thread_name_prefix="reader") as threads,
     ):
@@ -79,6 +79,7 @@ def serve(broker_url: str, reader: Reader, concurrency: int, stop: Event) -> Non
 def _receive(connection: Connection, timeout_seconds: float) -> None:
     with suppress(TimeoutError):
         connection.drain_events(timeout=timeout_seconds)
+    connection.heartbeat_check()
 
 
 class Desk:

@@ -4,14 +4,19 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 TABLE_WAIT_SECONDS = 120
 
 
+def _is_in_use(error: BaseException) -> bool:
+    """A migration of two tables waits for commands that wait for it, whatever the order in which it takes them."""
+    return isinstance(getattr(error, "orig", None), LockNotAvailable | DeadlockDetected)
+
+
 @retry(
-    retry=retry_if_exception(lambda error: isinstance(getattr(error, "orig", None), LockNotAvailable)),
+    retry=retry_if_exception(_is_in_use),
     wait=wait_random(1, 3),
     stop=stop_after_delay(TABLE_WAIT_SECONDS),
     reraise=True,
