@@ -10,6 +10,8 @@ from client.broker import is_redis
 from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
+from tasks.commands import CommandTask
+from workers.pool_watch import PoolWatch
 
 
 def run(settings: Settings) -> int:
@@ -18,6 +20,8 @@ def run(settings: Settings) -> int:
     settings.require("database_url")
     configure(app, settings)
     app.conf.worker_consumer = "workers.guarded_consumer:GuardedConsumer"
+    CommandTask.Request = "workers.guarded_request:GuardedRequest"
+    app.steps["worker"].add(PoolWatch)
     _read_plain_json()
     if is_redis(settings.require("broker_url")):
         app.conf.broker_transport = "workers.guarded_redis:GuardedRedis"
