@@ -301,3 +301,4 @@ def test_a_connection_lost_while_it_waits_is_an_outage(engine: Engine) -> None:
             other.execute(text("SELECT pg_terminate_backend(:backend)"), {"backend": backend})
         with pytest.raises(DatabaseUnavailable):
             waiting.result(10)
+        connection.invalidate()
