@@ -49,8 +49,11 @@ def _read_plain_json() -> None:
 
 
 def _let_children_go() -> None:
-    """Bound what the end of a worker waits for. Told to end, Celery strikes off its list whatever it does not
-    yet know to have begun; a child that had begun waits for half a minute to be told that its result was read. Nobody
-    reads it: the message comes back, and its commands have their outcomes."""
+    """Bound what the end of a worker waits for.
+
+    When it is told to end, Celery strikes off its list whatever it does not yet know to have begun. A child that had
+    begun waits for half a minute to be told that its result was read. Nobody reads it: the message comes back, and its
+    commands have their outcomes.
+    """
     looks = LAST_RESULT_SECONDS / pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
     pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = round(looks)

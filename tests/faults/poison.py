@@ -64,7 +64,7 @@ def fatal_decisions() -> None:
 
 
 def fatal_reading() -> None:
-    """So is reading an item of a batch, before any transaction."""
+    """Reading an item of a batch that asks for such a group is fatal, before any transaction."""
 
     class FatalEnvelope(CommandEnvelope):
         @classmethod
@@ -77,7 +77,7 @@ def fatal_reading() -> None:
 
 
 def fatal_results() -> None:
-    """So is what Celery does when the task has returned."""
+    """What Celery does when the task for such a group has returned is fatal."""
     build_tracer = trace.build_tracer
 
     def build_fatal_tracer(name: str, task: Any, *args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,6 @@ from tests.contract.http_api import GROUPS, client_of
 from tests.faults.callers import start_api
 from tests.faults.conftest import OpenStage
 from tests.faults.plan import Channel
-from tests.faults.senders import senders
 from tests.faults.sending import send
 from tests.faults.stage import API_KEY, Stage
 
@@ -65,12 +64,12 @@ def test_huge_messages(open_stage: OpenStage) -> None:
         pids = {kind: s.actors[kind].pid for kind in ("worker", "intake")}
         s.load.start()
         s.wait_for_outcomes(0.01)
-        dead = []
-        for channel in ("task", "intake"):
-            huge = _padded(HUGE_BYTES)
-            _send_huge(s, channel, huge)
-            dead.append(huge.id)
-            _expect_good(s)
+        by_queue, by_intake = _padded(HUGE_BYTES), _padded(HUGE_BYTES)
+        send(s, [by_queue], "task")
+        _expect_good(s)
+        send(s, [by_intake], "intake")
+        _expect_good(s)
+        dead = [by_queue.id, by_intake.id]
         s.healed()
         s.expect_all_invariants(dead=dead)
         assert {_error(s, id_) for id_ in dead} == {"dead_lettered"}
@@ -79,14 +78,6 @@ def test_huge_messages(open_stage: OpenStage) -> None:
 
 def _padded(size_bytes: int) -> CommandEnvelope:
     return create(new_id(), metadata={"padding": "x" * size_bytes})
-
-
-def _send_huge(s: Stage, channel: Channel, huge: CommandEnvelope) -> None:
-    ways = senders(s.broker_url)
-    ways[channel].send([huge])
-    s.accepted_elsewhere.add(huge.id)
-    for way in ways.values():
-        way.close()
 
 
 def _expect_good(s: Stage) -> None:
