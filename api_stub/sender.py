@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, uuid5
 
+import structlog
 from fastapi import Depends, Header, Request, Response
 from pydantic.json_schema import SkipJsonSchema
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from uuid_utils.compat import uuid7
 
 from api_stub import headers, pending
@@ -21,6 +23,9 @@ from client.producer import BrokerUnavailable
 from models import names
 from models.commands import CommandEnvelope
 from models.outcome import Outcome
+from models.store.engine import DatabaseUnavailable
+
+log = structlog.get_logger()
 
 _IDEMPOTENCY_KEYS = uuid5(NAMESPACE_URL, f"{names.EVENT_SOURCE}/idempotency-keys")
 
@@ -50,7 +55,7 @@ class CommandSender:
             outcome = await self.backends.outcomes.wait(envelope, arrival, seconds)
         if outcome is not None and outcome.error is not None:
             raise Problem.of_rejection(outcome.error)
-        response = await (self._accept(envelope) if outcome is None else respond(outcome))
+        response = await (self._accept(envelope) if outcome is None else self._show(envelope, outcome, respond))
         if applied := self.preference.applied(answered_early=outcome is None):
             response.headers["Preference-Applied"] = applied
         return response
@@ -83,6 +88,14 @@ class CommandSender:
                 f"repeat the request with the same Idempotency-Key, or look at {_address(envelope)}",
                 headers={"Location": _address(envelope)},
             ) from None
+
+    async def _show(self, envelope: CommandEnvelope, outcome: Outcome, respond: Respond) -> Response:
+        """What has taken effect and cannot be read now is no failure: its outcome is to be had later."""
+        try:
+            return await respond(outcome)
+        except (DatabaseUnavailable, NoFreeConnection) as error:
+            log.warning("effect_not_shown", command_id=envelope.id, error=repr(error))
+            return await self._accept(envelope)
 
     async def _accept(self, envelope: CommandEnvelope) -> Response:
         await pending.remember(self.backends.redis, envelope.id, envelope.type)

@@ -15,9 +15,11 @@ class TcpProxy:
     def __init__(self, target: tuple[str, int] | str) -> None:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = []
+        self._clients: list[socket.socket] = []
+        self._servers: list[socket.socket] = []
         self._speaking = _set_event()
         self._abandoned: list[threading.Event] = []
+        self._abandoned_servers: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -43,15 +45,17 @@ class TcpProxy:
         firewall has forgotten them. New ones work."""
         self._speaking.clear()
         self._abandoned.append(self._speaking)
+        self._abandoned_servers, self._servers = self._servers, []
         self._speaking = _set_event()
+
+    def end_abandoned_at_server(self) -> None:
+        """Close the server's side of them, as its keepalives do in the end. The clients go on believing in theirs."""
+        _close(self._abandoned_servers)
 
     def cut(self) -> None:
         """Close every connection. What was held back is lost."""
-        held, self._sockets = self._sockets, []
-        for each in held:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        held, self._clients, self._servers = self._clients + self._servers, [], []
+        _close(held + self._abandoned_servers)
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -65,7 +69,8 @@ class TcpProxy:
         except OSError:
             client.close()
             return
-        self._sockets += [client, server]
+        self._clients.append(client)
+        self._servers.append(server)
         for source, sink in ((client, server), (server, client)):
             threading.Thread(target=self._forward, args=(source, sink, self._speaking), daemon=True).start()
 
@@ -79,6 +84,13 @@ class TcpProxy:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
 
 
 def _set_event() -> threading.Event:

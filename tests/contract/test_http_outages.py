@@ -101,6 +101,11 @@ def test_without_the_database_everything_waits_its_turn(service: Service, tmp_pa
         for response in (api.get(GROUPS), api.get(f"{GROUPS}/{uuid4()}"), api.get("/commands/x")):
             problem_of(response, 503, "unavailable")
             assert int(response.headers["retry-after"]) > 0
+        written = api.post(GROUPS, json=BODY)  # by a worker that has its database; it cannot be shown here
+        assert (written.status_code, written.headers["location"]) == (
+            202,
+            f"/commands/{written.json()['data']['commandId']}",
+        )
         assert not_ready(api) == {"postgresql"}
         assert api.get("/healthz").json() == {"success": True, "status": "alive"}
 

@@ -7,8 +7,8 @@ from tests.faults.outages import ride_out
 from tests.faults.servers import Servers, freeze, thaw
 from workers.supervision.processes import ChildProcess
 
-PAUSE_SECONDS = 0.1
-"""Between the messages of the load, so that it lasts for longer than the outage."""
+PAUSE_SECONDS = 0.05
+"""Between the messages of the load, so that most of it comes while the broker is away."""
 AWAY_SECONDS = 6.0
 FROZEN_SECONDS = 15.0
 

@@ -1,9 +1,11 @@
 """Networks that fall silent: connections that look open and carry nothing."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from models.store.engine import LOST_PEER_SECONDS
 from tests.commands import eventually
 from tests.faults.conftest import OpenStage
 from tests.faults.http_writers import http_writers, readiness
@@ -12,7 +14,7 @@ from tests.faults.servers import Servers
 from tests.faults.stage import Stage
 from tests.tcp_proxy import TcpProxy
 
-PACE = {"pause_seconds": 0.1}
+PACE = {"pause_seconds": 0.05}
 """Of the load, so that it lasts for longer than the silence."""
 SILENT_SECONDS = 18.0
 
@@ -44,13 +46,16 @@ def silence(s: Stage, proxy: TcpProxy, missing: str) -> None:
     ride_out(s, proxy.fall_silent, end, seconds=SILENT_SECONDS, missing={missing})
 
 
-def abandon(s: Stage, proxy: TcpProxy) -> None:
+def abandon(s: Stage, proxy: TcpProxy, *, server_notices_after_seconds: float | None = None) -> None:
     """Let nothing through any more on the connections that there are."""
     with http_writers(s) as writers:
         s.load.start()
         s.wait_for_outcomes(0.2)
         proxy.abandon()
         s.healed()
+        if server_notices_after_seconds is not None:
+            time.sleep(server_notices_after_seconds)
+            proxy.end_abandoned_at_server()
         s.load.wait()
         eventually(lambda: readiness(writers.url) == set())
     judge(s, writers)
@@ -75,9 +80,10 @@ def test_postgres_falls_silent(open_stage: OpenStage, servers: Servers) -> None:
 
 
 def test_connections_to_postgres_half_open(open_stage: OpenStage, servers: Servers) -> None:
-    """every connection to PostgreSQL stays open and silent for ever; new ones work"""
+    """every connection to PostgreSQL stays open and silent for ever; new ones work, the server notices after 20 s"""
     with through_to_postgres(servers) as (proxy, url), open_stage(database_url=url, **PACE) as s:
-        abandon(s, proxy)
+        # As its keepalives would, which a Unix socket has not: until then the lost sessions hold their locks.
+        abandon(s, proxy, server_notices_after_seconds=LOST_PEER_SECONDS)
 
 
 def test_redis_of_outcomes_falls_silent(open_stage: OpenStage, servers: Servers) -> None:
