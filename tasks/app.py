@@ -32,8 +32,8 @@ def configure(celery: Celery, settings: Settings) -> None:
         worker_concurrency=settings.worker_concurrency,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
-        # A message could otherwise end the worker, or make it drop commands unread (`shutdown`, `revoke`). And RabbitMQ
-        # refuses its exclusive queue to a worker whose lost connection it still believes in, which ends the worker.
+        # A message could otherwise end the worker, or make it drop commands unread (`shutdown`, `revoke`). And its
+        # queue is exclusive: RabbitMQ refuses it to a worker whose lost connection it still believes in, which ends it.
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_heartbeat=HEARTBEAT_SECONDS,

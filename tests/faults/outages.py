@@ -45,9 +45,7 @@ def judge(s: Stage, writers: HttpWriters) -> None:
     s.expect_all_invariants()
     writers.expect_truth(s.database_url)
     for answer in refused:
-        assert answer.headers.get("Location", "").startswith("/commands/"), (
-            f"it does not say where to look: {answer.text}"
-        )
+        assert answer.headers.get("Location", "").startswith("/commands/"), answer.text
     assert _longest(refused) < s.actors.settings.publish_timeout_seconds + REFUSAL_MARGIN_SECONDS
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from kombu import Connection
+from kombu import Connection, pools
 from redis import Redis
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -78,6 +78,7 @@ class Servers:
             connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"))
         with Redis.from_url(self.redis.url) as redis:
             redis.flushall()
+        pools.reset()  # a connection remembers which queues it declared, those that are gone by now included
         if broker == "rabbitmq":
             _delete_queues(self.broker_url(broker))
 

@@ -82,7 +82,7 @@ def test_postgres_falls_silent(open_stage: OpenStage, servers: Servers) -> None:
 def test_connections_to_postgres_half_open(open_stage: OpenStage, servers: Servers) -> None:
     """every connection to PostgreSQL stays open and silent for ever; new ones work, the server notices after 20 s"""
     with through_to_postgres(servers) as (proxy, url), open_stage(database_url=url, **PACE) as s:
-        # Keepalives, which a Unix socket lacks, would end the sessions of clients that are gone, and free their locks.
+        # As its keepalives would, which a Unix socket has not: until then the lost sessions hold their locks.
         abandon(s, proxy, server_notices_after_seconds=LOST_PEER_SECONDS)
 
 
