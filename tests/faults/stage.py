@@ -118,7 +118,7 @@ SELECT (SELECT count(*) FROM unnest(CAST(:accepted AS text[])) AS accepted (id)
      + (SELECT count(*) FROM events WHERE position IS NULL)
      + (SELECT count(*) FROM jobs JOIN job_groups ON job_groups.id = jobs.group_id
         WHERE jobs.status = 'queued' AND jobs.next_attempt_at IS NOT NULL
-          AND job_groups.intent = 'active' AND job_groups.deleted_at IS NULL AND jobs.next_attempt_at <= now()
+          AND job_groups.intent = 'active' AND job_groups.deleted_at IS NULL
           AND (job_groups.processing_settings->>'maxConcurrency' IS NULL
                OR job_groups.processing_count < CAST(job_groups.processing_settings->>'maxConcurrency' AS int)))
      AS count
