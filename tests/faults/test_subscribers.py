@@ -51,6 +51,7 @@ def test_a_subscriber_is_slow(open_stage: OpenStage) -> None:
         slow.start(pause_seconds=SLOW_SECONDS)
         more = Load(s.broker_url, plan(s.seed + 1000, s.load.planned_count, s.load.planned_count // 10))
         beside_a_slow_one = relay_rate(s, more)
+        s.healed()
         s.accepted_elsewhere |= more.accepted.keys()
         s.expect_all_invariants()
         (found,) = select(s.database_url, "SELECT count(*) FROM events")
