@@ -97,7 +97,6 @@ def test_serialization_failures(open_stage: OpenStage, servers: Servers) -> None
         assert s.figures["serialization_failures"] > 0, "every transaction went through: nothing was shown"
 
 
-@pytest.mark.quick("rabbitmq")
 def test_every_command_ten_times_at_once(open_stage: OpenStage) -> None:
     """every command ten times at once, by all ways in and over thirty connections"""
     with open_stage(worker_concurrency=4) as s:
