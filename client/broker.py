@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from amqp.exceptions import MessageNacked
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError as BrokerError
@@ -69,7 +70,8 @@ def connect(broker_url: str, *, heartbeat_seconds: int = 0) -> Connection:
 def broker_errors(broker_url: str) -> tuple[type[Exception], ...]:
     """Return what kombu and its drivers raise when the broker at `broker_url` is away: the same again, later."""
     transport = connect(broker_url)
-    return (BrokerError, RedisError, OSError, *transport.connection_errors, *transport.channel_errors)
+    # What RabbitMQ refuses while a queue is full or has no leader: amqp does not count it among its channels' errors.
+    return (BrokerError, MessageNacked, RedisError, OSError, *transport.connection_errors, *transport.channel_errors)
 
 
 def transport_options(broker_url: str) -> dict[str, Any]:

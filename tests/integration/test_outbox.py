@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_event
-from kombu import Message
+from kombu import Connection as KombuConnection
+from kombu import Message, Queue
 from redis import Redis
 from sqlalchemy import Connection, Engine, RowMapping, text
 
+from client.broker import EVENT_EXCHANGE, broker_errors
 from models import names
 from models.store.bulk import insert_rows
 from models.store.engine import DatabaseUnavailable, make_engine
@@ -302,3 +304,13 @@ def test_a_connection_lost_while_it_waits_is_an_outage(engine: Engine) -> None:
         with pytest.raises(DatabaseUnavailable):
             waiting.result(10)
         connection.invalidate()
+
+
+def test_an_event_that_rabbitmq_refuses_is_published_later(engine: Engine, rabbitmq_url: str) -> None:
+    write(engine, [row(1, uuid4())])
+    full = {"x-max-length": 0, "x-overflow": "reject-publish"}
+    with KombuConnection(rabbitmq_url) as broker, connected(engine) as relay, publishing(rabbitmq_url) as publisher:
+        queue = Queue("tests.full", EVENT_EXCHANGE, "#", exclusive=True, durable=False, queue_arguments=full)
+        queue(broker.default_channel).declare()
+        with pytest.raises(broker_errors(rabbitmq_url)):
+            publisher.publish(unpublished(relay, 10))
