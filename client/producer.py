@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from celery import Celery
+from kombu.connection import Connection
 
 from client.broker import COMMAND_QUEUE, celery_settings, is_redis
 from models import names
@@ -53,6 +54,7 @@ class CommandProducer:
     def __init__(self, broker_url: str, *, timeout_seconds: float = 5.0) -> None:
         self._celery = Celery("ocr_invoice.producer", set_as_current=False)
         self._celery.conf.update(celery_settings(broker_url))
+        self._connection: Connection | None = None
         self._way = {} if is_redis(broker_url) else _BY_NAME
         self._timeout_seconds = timeout_seconds
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MAX_WAITING_COUNT)
@@ -100,6 +102,7 @@ class CommandProducer:
     def _run(self) -> None:
         while batch := self._next_batch():
             self._publish([waiting for waiting in batch if waiting.confirmed.set_running_or_notify_cancel()])
+        self._disconnect()
 
     def _next_batch(self) -> list[_Waiting]:
         """Wait for a command, then take along what waits behind it and fits. Empty at the end."""
@@ -127,6 +130,7 @@ class CommandProducer:
         try:
             self._send_task([waiting.command for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, each sender must learn of it
+            self._disconnect()
             for waiting in batch:
                 waiting.confirmed.set_exception(BrokerUnavailable(f"the broker did not confirm: {error!r}"))
         else:
@@ -145,8 +149,22 @@ class CommandProducer:
             # RabbitMQ answers with an error where it would otherwise drop a message that no queue takes.
             mandatory=True,
             confirm_timeout=self._timeout_seconds,
+            connection=self._connect(),
             **self._way,
         )
+
+    def _connect(self) -> Connection:
+        """One of its own: Celery's pool is shared by all apps of a process, and waits for a connection without end."""
+        if self._connection is None:
+            self._connection = self._celery.connection_for_write()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Begin anew after a failure: a new connection also declares the queue again, should that be gone."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.release()
+        self._connection = None
 
 
 def nests_deeper(value: Any, levels: int) -> bool:
