@@ -1,5 +1,6 @@
 """`python -m api_stub`: serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT until SIGTERM or Ctrl-C."""
 
+import signal
 import sys
 from socket import socket
 from typing import NoReturn
@@ -54,6 +55,8 @@ class Server(uvicorn.Server):
 
 def main() -> None:
     """Serve until told to stop."""
+    # When all is answered uvicorn raises the signal again: left to itself that would look as if it had been killed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         settings = Settings()
         configure_logging(settings.log_level)

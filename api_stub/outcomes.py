@@ -6,9 +6,9 @@ waits also looks there, at growing intervals. The message makes the answer fast,
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any
 
@@ -20,8 +20,7 @@ from redis.asyncio.client import PubSub
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import names
-from models.commands import CommandEnvelope, fingerprint
-from models.errors import CommandIdReused
+from models.commands import CommandEnvelope
 from models.outcome import Outcome
 
 LOOK_UP_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -37,19 +36,6 @@ Arrival = asyncio.Future[Outcome]
 InboxReader = Callable[[CommandEnvelope], Awaitable[Outcome | None]]
 
 
-@dataclass(slots=True)
-class _Awaited:
-    """A command and those who wait for it: several at once, where a client repeats a request that it gave up."""
-
-    asked: bytes
-    arrivals: set[Arrival] = field(default_factory=set)
-
-    def resolve(self, outcome: Outcome) -> None:
-        for arrival in self.arrivals:
-            if not arrival.done():
-                arrival.set_result(outcome)
-
-
 class OutcomeListener:
     """Outcomes as they arrive on `channel`, which commands name in their `replyTo`."""
 
@@ -59,37 +45,36 @@ class OutcomeListener:
         self._redis = redis
         self._read_inbox = read_inbox
         self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaited: dict[str, _Awaited] = {}
+        self._awaited: defaultdict[str, set[Arrival]] = defaultdict(set)
 
     @contextmanager
     def expecting(self, envelope: CommandEnvelope) -> Iterator[Arrival]:
-        """Give the future of the command's outcome. To be entered before the command is sent, lest it be missed.
-
-        Raises CommandIdReused while somebody waits for another command of the same id: outcomes name no more than the
-        id, and one would be told the other's.
-        """
-        asked = fingerprint(envelope)
-        awaited = self._awaited.setdefault(envelope.id, _Awaited(asked))
-        if awaited.asked != asked:
-            raise CommandIdReused(f"command id {envelope.id} is in use for something else")
+        """Give the future of what is announced under the command's id. To be entered before the command is sent, lest
+        it be missed. Several may wait at once, where a client repeats a request that it gave up."""
         arrival: Arrival = asyncio.get_running_loop().create_future()
-        awaited.arrivals.add(arrival)
+        self._awaited[envelope.id].add(arrival)
         try:
             yield arrival
         finally:
             self._forget(envelope.id, arrival)
 
-    async def wait(self, envelope: CommandEnvelope, arrival: Arrival, seconds: float) -> Outcome | None:
+    async def wait(
+        self, envelope: CommandEnvelope, arrival: Arrival, seconds: float, *, id_is_shared: bool = False
+    ) -> Outcome | None:
         """Return the outcome, or None if there is none after `seconds`, or once `stop_waiting` was called.
 
+        `id_is_shared`: others may have sent something else under this id, and what is announced may be theirs.
         Raises CommandIdReused where the inbox has another command under this id.
         """
-        looking = asyncio.create_task(self._look_up(envelope))
-        ways: tuple[asyncio.Future[Any], ...] = (arrival, looking, self._closing)
+        looking = asyncio.create_task(self._look_up(envelope, LOOK_UP_SECONDS))
+        confirming = asyncio.create_task(self._confirm(envelope, arrival)) if id_is_shared else None
+        ways: tuple[asyncio.Future[Any], ...] = (confirming or arrival, looking, self._closing)
         try:
             done, _ = await asyncio.wait(ways, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             looking.cancel()
+            if confirming:
+                confirming.cancel()
         return done.pop().result() if done else None
 
     def stop_waiting(self) -> None:
@@ -124,13 +109,18 @@ class OutcomeListener:
         """Hand the outcomes in one message to those who wait for them."""
         try:
             for written in from_json(published):
-                if awaited := self._awaited.get(written["commandId"]):
-                    awaited.resolve(Outcome.model_validate(written))
+                if arrivals := self._awaited.get(written["commandId"]):
+                    _resolve(arrivals, Outcome.model_validate(written))
         except (ValidationError, ValueError, TypeError, LookupError) as error:
             log.error("outcomes_not_understood", error=repr(error))
 
-    async def _look_up(self, envelope: CommandEnvelope) -> Outcome:
-        for pause in chain(LOOK_UP_SECONDS, repeat(LOOK_UP_SECONDS[-1])):
+    async def _confirm(self, envelope: CommandEnvelope, arrival: Arrival) -> Outcome:
+        """An announcement names no more than the id; the inbox has what was asked under it as well."""
+        await arrival
+        return await self._look_up(envelope, (0.0, *LOOK_UP_SECONDS))
+
+    async def _look_up(self, envelope: CommandEnvelope, pauses: Sequence[float]) -> Outcome:
+        for pause in chain(pauses, repeat(pauses[-1])):
             await asyncio.sleep(pause)
             try:
                 outcome = await self._read_inbox(envelope)
@@ -142,10 +132,16 @@ class OutcomeListener:
         raise AssertionError("the pauses never end")
 
     def _forget(self, command_id: str, arrival: Arrival) -> None:
-        awaited = self._awaited[command_id]
-        awaited.arrivals.discard(arrival)
-        if not awaited.arrivals:
+        arrivals = self._awaited[command_id]
+        arrivals.discard(arrival)
+        if not arrivals:
             del self._awaited[command_id]
+
+
+def _resolve(arrivals: Iterable[Arrival], outcome: Outcome) -> None:
+    for arrival in arrivals:
+        if not arrival.done():
+            arrival.set_result(outcome)
 
 
 async def _next_message(subscription: PubSub) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class CommandSender:
         with self.backends.outcomes.expecting(envelope) as arrival:
             await self._publish(envelope)
             seconds = self.preference.wait(self.backends.settings.outcome_wait_seconds)
-            outcome = await self.backends.outcomes.wait(envelope, arrival, seconds)
+            shared = self.idempotency_key is not None
+            outcome = await self.backends.outcomes.wait(envelope, arrival, seconds, id_is_shared=shared)
         if outcome is not None and outcome.error is not None:
             raise Problem.of_rejection(outcome.error)
         response = await (self._accept(envelope) if outcome is None else self._show(envelope, outcome, respond))

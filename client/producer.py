@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from celery import Celery
 
-from client.broker import celery_settings
+from client.broker import COMMAND_QUEUE, celery_settings, is_redis
 from models import names
 from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
 
@@ -24,6 +24,13 @@ CLOSE_TIMEOUT_SECONDS = 10
 MAX_NESTING = 100
 """Levels of lists and objects in one command. Celery's worker pickles what it reads, and dies of some three hundred."""
 _MARGIN_BYTES = 1024  # the batch message's own envelope
+_BY_NAME: dict[str, Any] = {
+    "exchange": names.COMMAND_QUEUE,
+    "routing_key": names.COMMAND_QUEUE,
+    "declare": [COMMAND_QUEUE],
+}
+"""Through RabbitMQ's default exchange, which Celery would take, whoever may write writes to any queue. On Redis it is
+the safe way: kombu drops what it finds no binding for, and says nothing."""
 
 
 class BrokerUnavailable(Exception):  # noqa: N818 - a state, not a fault
@@ -46,6 +53,7 @@ class CommandProducer:
     def __init__(self, broker_url: str, *, timeout_seconds: float = 5.0) -> None:
         self._celery = Celery("ocr_invoice.producer", set_as_current=False)
         self._celery.conf.update(celery_settings(broker_url))
+        self._way = {} if is_redis(broker_url) else _BY_NAME
         self._timeout_seconds = timeout_seconds
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MAX_WAITING_COUNT)
         self._held_back: _Waiting | None = None
@@ -131,15 +139,13 @@ class CommandProducer:
         self._celery.send_task(
             names.HANDLE_BATCH,
             kwargs={"commands": commands},
-            # Celery would go by the default exchange, through which whoever may write writes to any queue.
-            exchange=names.COMMAND_QUEUE,
-            routing_key=names.COMMAND_QUEUE,
             ignore_result=True,
             # Celery would put the data, and the secrets in it, into a header that every log shows.
             kwargsrepr=f"<{len(commands)} commands>",
             # RabbitMQ answers with an error where it would otherwise drop a message that no queue takes.
             mandatory=True,
             confirm_timeout=self._timeout_seconds,
+            **self._way,
         )
 
 

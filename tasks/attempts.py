@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
+from billiard.common import terminate_handler_fired
 from sqlalchemy import Engine
 
 from models.commands import CommandEnvelope
@@ -41,7 +42,10 @@ def _attempt(engine: Engine, envelope: CommandEnvelope) -> Outcome:
     try:
         (outcome,) = handle(engine, [envelope])
     except (DatabaseUnavailable, ConcurrentWrite):
-        _take_back(engine, envelope)
+        # Not where this process is being ended for taking too long: the server has ended its idle transaction by then,
+        # and what looks like an outage is the attempt to roll that back.
+        if not terminate_handler_fired():
+            _take_back(engine, envelope)
         raise
     return outcome
 

@@ -1,5 +1,7 @@
 """One task per command. The data of a command are the task's keyword arguments; the task's id is the command's id."""
 
+import os
+import signal
 from typing import Any
 
 from celery import Task
@@ -18,6 +20,11 @@ class CommandTask(Task):
         try:
             return self.run(*args, **data)
         except (Reject, CommandDied):
+            raise
+        except MemoryError:
+            # Nothing can be relied on without memory, least of all telling the main process. A dead child's message
+            # comes back, and its commands are counted, each alone, in a new child.
+            os.kill(os.getpid(), signal.SIGKILL)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must be kept
             return rescue(self.request, args, data, error)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from traceback import clear_frames
 from typing import Any
 
 import structlog
@@ -96,12 +97,14 @@ def _read(items: Any) -> tuple[list[CommandEnvelope], list[DeadLetter]]:
             envelopes.append(CommandEnvelope.model_validate(item))
         except ValidationError as error:
             letters.append(_unreadable(item, ValidationFailed.of(error).detail))
+        except Exception as error:  # noqa: BLE001 - one item must not take the others along
+            clear_frames(error.__traceback__)  # where the memory is used up, they hold it
+            letters.append(_unreadable(item, told_of(error), DeadLetterReason.HANDLING_FAILED))
     return envelopes, letters
 
 
-def _unreadable(item: Any, detail: str) -> DeadLetter:
-    body = json.dumps(item, default=repr).encode()
-    return DeadLetter(DeadLetterReason.INVALID_COMMAND, detail, names.COMMAND_QUEUE, body)
+def _unreadable(item: Any, detail: str, reason: DeadLetterReason = DeadLetterReason.INVALID_COMMAND) -> DeadLetter:
+    return DeadLetter(reason, detail, names.COMMAND_QUEUE, json.dumps(item, default=repr).encode())
 
 
 def _requeue(state: RetryCallState) -> None:

@@ -12,13 +12,13 @@ import structlog
 from celery.worker.consumer import Consumer
 from kombu.message import Message
 
-from models import names
 from models.commands import MAX_BATCH_BYTES
-from models.dead_letter import DeadLetter, DeadLetterReason
+from models.dead_letter import DeadLetterReason
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite
 from tasks.connections import engine, redis
 from tasks.dead_letters import bury_messages
+from workers.letters import letter_of
 from workers.message_faults import fault_of_message
 
 log = structlog.get_logger()
@@ -74,20 +74,13 @@ class GuardedConsumer(Consumer):
     def _bury(self, message: Message, reason: DeadLetterReason, detail: str) -> None:
         log.error("dead_letter", reason=reason, detail=detail)
         try:
-            bury_messages(engine(), redis(), [_letter(message, reason, detail)])
+            bury_messages(engine(), redis(), [letter_of(message, reason, detail)])
         except (DatabaseUnavailable, ConcurrentWrite):
             # Nothing else can be handled either while the database is away; back to the queue, without a hot loop.
             time.sleep(UNAVAILABLE_PAUSE_SECONDS)
             message.reject_log_error(log, self.connection_errors, requeue=True)
         else:
             message.ack_log_error(log, self.connection_errors)
-
-
-def _letter(message: Message, reason: DeadLetterReason, detail: str) -> DeadLetter:
-    headers = message.headers if isinstance(message.headers, dict) else {}
-    body = message.body if isinstance(message.body, bytes) else str(message.body).encode(errors="replace")
-    described = {**headers, "content_type": message.content_type, "content_encoding": message.content_encoding}
-    return DeadLetter(reason, detail, names.COMMAND_QUEUE, body, described)
 
 
 def _undecodable(error: Exception) -> str:

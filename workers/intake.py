@@ -14,6 +14,7 @@ from client.producer import BrokerUnavailable, CommandProducer
 from logs import configure_logging
 from models import names
 from models.command_document import UnreadableDocument, read_document
+from models.commands import MAX_BATCH_BYTES, CommandEnvelope
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.store.engine import DatabaseUnavailable, make_engine
 from settings import Settings
@@ -65,7 +66,7 @@ def _send(
             dead.append((message, message.dead))
             continue
         try:
-            confirmations.append(producer.send(read_document(message.body)))
+            confirmations.append(producer.send(_command(message.body)))
             sent.append(message)
         except (UnreadableDocument, ValueError) as error:
             letter = DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body)
@@ -73,3 +74,10 @@ def _send(
     for confirmation in confirmations:
         confirmation.result(CONFIRM_SECONDS)
     return sent, dead
+
+
+def _command(body: bytes) -> CommandEnvelope:
+    # It would not fit into a message. One that fits and is too large for a command is refused by its handler.
+    if len(body) > MAX_BATCH_BYTES:
+        raise UnreadableDocument(f"the document is larger than {MAX_BATCH_BYTES} bytes")
+    return read_document(body)

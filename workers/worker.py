@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from billiard import pool
 from celery.apps.worker import Worker
 from kombu.serialization import register
 from kombu.utils.json import dumps, loads
@@ -10,6 +11,11 @@ from client.broker import is_redis
 from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
+from tasks.commands import CommandTask
+from workers.pool_watch import PoolWatch
+
+LAST_RESULT_SECONDS = 2
+"""How long a pool child that ends waits for its last result to be read."""
 
 
 def run(settings: Settings) -> int:
@@ -18,7 +24,10 @@ def run(settings: Settings) -> int:
     settings.require("database_url")
     configure(app, settings)
     app.conf.worker_consumer = "workers.guarded_consumer:GuardedConsumer"
+    CommandTask.Request = "workers.guarded_request:GuardedRequest"
+    app.steps["worker"].add(PoolWatch)
     _read_plain_json()
+    _let_children_go()
     if is_redis(settings.require("broker_url")):
         app.conf.broker_transport = "workers.guarded_redis:GuardedRedis"
     worker: Worker = app.Worker(
@@ -37,3 +46,14 @@ def _read_plain_json() -> None:
     """Leave objects as they are. kombu takes {"__type__": …, "__value__": …} for types of its own, so that one sender's
     metadata could spoil the whole message that carries it, along with the commands of others."""
     register("json", dumps, partial(loads, object_hook=None), content_type="application/json", content_encoding="utf-8")
+
+
+def _let_children_go() -> None:
+    """Bound what the end of a worker waits for.
+
+    When it is told to end, Celery strikes off its list whatever it does not yet know to have begun. A child that had
+    begun waits for half a minute to be told that its result was read. Nobody reads it: the message comes back, and its
+    commands have their outcomes.
+    """
+    looks = LAST_RESULT_SECONDS / pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = round(looks)

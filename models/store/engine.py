@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -26,6 +27,7 @@ def make_engine(url: str, *, pool_size: int = 1, statement_timeout_seconds: int 
     """Return an engine for a worker or relay process, whose work is one transaction at a time."""
     engine = create_engine(url, connect_args=_connect_args(statement_timeout_seconds), **_options(pool_size))
     bound(engine, statement_timeout_seconds + ANSWER_MARGIN_SECONDS)
+    _take_lost_for_unavailable(engine)
     return engine
 
 
@@ -33,7 +35,24 @@ def make_async_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """Return an engine for the HTTP stub's reads, `pool_size` at once."""
     connect = bounded_async_connect(STATEMENT_TIMEOUT_SECONDS + ANSWER_MARGIN_SECONDS)
     arguments = _connect_args(STATEMENT_TIMEOUT_SECONDS) | {"async_creator_fn": connect}
-    return create_async_engine(url, connect_args=arguments, **_options(pool_size))
+    engine = create_async_engine(url, connect_args=arguments, **_options(pool_size))
+    _take_lost_for_unavailable(engine.sync_engine)
+    return engine
+
+
+def _take_lost_for_unavailable(engine: Engine) -> None:
+    """Let the end of a connection be DatabaseUnavailable, whatever the driver calls it.
+
+    It has an InternalError for the transaction that the server ended because it idled, as it does in a process that was
+    frozen for a while: a fault of no command.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def rename(context: ExceptionContext) -> OperationalError | None:
+        if not context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError):
+            return None
+        lost = context.original_exception
+        return OperationalError(context.statement, None, lost, hide_parameters=True, connection_invalidated=True)
 
 
 def _options(pool_size: int) -> dict[str, Any]:

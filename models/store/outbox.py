@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, RowMapping, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger
 
 from models.events import cloud_event
+from models.store.engine import DatabaseUnavailable
 from models.store.tables import events
 
 RELAY_LOCK = 0x0CF1_0002
@@ -67,7 +69,14 @@ def listen(connection: Connection) -> None:
 
 
 def wait_for_events(connection: Connection, timeout_seconds: float) -> None:
-    """Return when an announcement arrives on `connection`, or after `timeout_seconds`."""
+    """Return when an announcement arrives on `connection`, or after `timeout_seconds`.
+
+    Raises DatabaseUnavailable where the connection is lost meanwhile.
+    """
     driver: Any = connection.connection.driver_connection
-    for _ in driver.notifies(timeout=timeout_seconds, stop_after=1):
-        pass
+    try:
+        for _ in driver.notifies(timeout=timeout_seconds, stop_after=1):
+            pass
+    except psycopg.OperationalError as error:
+        # SQLAlchemy does not see what happens here, and gives it no name of its own.
+        raise DatabaseUnavailable("wait for a notification", None, error) from error

@@ -48,7 +48,8 @@ def stub_of(service: Service, directory: Path, *, program: Sequence[str] = STUB,
         yield url
     finally:
         process.terminate()
-        process.wait(STOP_TIMEOUT_SECONDS)
+        status = process.wait(STOP_TIMEOUT_SECONDS)
+    assert status == 0, "it was asked to end, and told of a failure"
 
 
 def environment_of(service: Service, **settings: Any) -> dict[str, str]:

@@ -52,6 +52,17 @@ def test_the_order_of_keys_makes_no_other_request(api: httpx.Client) -> None:
     assert second.json() == first.json()
 
 
+@pytest.mark.parametrize("number", range(5))
+def test_who_uses_a_key_again_is_not_told_the_first_outcome(api: httpx.Client, number: int) -> None:
+    """The first outcome is announced while the second waits for its own."""
+    headers = key()
+    accepted = api.post(GROUPS, json=BODY, headers={**headers, "Prefer": "respond-async"})
+    assert accepted.status_code == 202
+    again = api.post(GROUPS, json={**BODY, "description": "another"}, headers=headers)
+    problem_of(again, 422, "command_id_reused")
+    assert outcome_of(api, accepted.headers["location"])["status"] == "succeeded"
+
+
 def test_requests_with_one_key_at_the_same_time_take_effect_once(api: httpx.Client) -> None:
     headers = key()
     with ThreadPoolExecutor(8) as threads:

@@ -227,9 +227,8 @@ RABBITMQ_REFUSALS = [
 ]
 
 
+@pytest.mark.parametrize("service", ["rabbitmq"], indirect=True)
 def test_rabbitmq_refuses_what_is_not_a_users_business(service: LockedDown) -> None:
-    if service.broker.startswith("redis"):
-        pytest.skip("Redis has its own cases")
     for user, exchange, routing_key in RABBITMQ_REFUSALS:
         with pytest.raises(AccessRefused), opened(service, user) as channel:
             channel.basic_publish_confirm(amqp.Message("x"), exchange=exchange, routing_key=routing_key or exchange)

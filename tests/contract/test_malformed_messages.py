@@ -299,6 +299,7 @@ UNREADABLE: list[tuple[str, bytes]] = [
     ("a list as type", intake_document(type=[names.JOB_GROUP_CREATE])),
     ("another version of CloudEvents", intake_document(specversion="0.3")),
     ("a reply channel elsewhere", intake_document(replyto="celery")),
+    ("5 MB", intake_document(data=fields(description="x" * 5_000_000))),
 ]
 
 

@@ -108,6 +108,12 @@ class Actors:
         """Let a resting process be started again."""
         self._resting.discard(name)
 
+    def is_up(self, name: str) -> bool:
+        """Say whether a process has taken over SIGTERM, as each does before its first piece of work."""
+        status = Path(f"/proc/{self[name].pid}/status").read_text()
+        (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught, 16) >> (Signals.SIGTERM - 1) & 1)
+
     def cuts(self, name: str) -> list[Path]:
         """Return a marker for each death at the cut of `name`, written in the moment before."""
         return sorted(self.home.glob(f"{name}.cut.*"))

@@ -51,10 +51,16 @@ class InStep(Load):
     def __init__(self, broker_url: str, chunks: Sequence[Chunk], barrier: threading.Barrier) -> None:
         super().__init__(broker_url, chunks)
         self._barrier = barrier
+        self.failure: BaseException | None = None
 
     def _deliver(self, way: Any, commands: Sequence[CommandEnvelope]) -> None:
         self._barrier.wait(GIVE_UP_SECONDS)
-        super()._deliver(way, commands)
+        try:
+            super()._deliver(way, commands)
+        except BaseException as error:
+            self.failure = error
+            self._barrier.abort()
+            raise
 
 
 def send_in_step(s: Stage, plans: Sequence[Sequence[Chunk]]) -> None:
@@ -64,9 +70,12 @@ def send_in_step(s: Stage, plans: Sequence[Sequence[Chunk]]) -> None:
     s.load = loads[0]
     for load in loads:
         load.start()
-    for load in loads:
-        load.wait()
-        s.accepted_elsewhere |= load.accepted.keys()
+    try:
+        for load in loads:
+            load.wait()
+            s.accepted_elsewhere |= load.accepted.keys()
+    except threading.BrokenBarrierError as waited_in_vain:
+        raise next((load.failure for load in loads if load.failure), waited_in_vain) from None
     s.figures["sent"] = sum(load.confirmed_count for load in loads)
 
 

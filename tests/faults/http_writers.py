@@ -1,6 +1,7 @@
 """Clients of the HTTP stub that keep every answer, and hold the service to it at the end."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tests.faults.stage import API_KEY, Stage
 
 CLIENT_COUNT = 4
 OUTCOME_WAIT_SECONDS = 2
+REPEAT_SECONDS = 0.2
 LONGEST_ANSWER_SECONDS = 30.0
 """Handing over, the wait for the outcome, and a look at the group, each with its own bound."""
 
@@ -50,7 +52,7 @@ class HttpWriters:
         while True:
             answer = self._ask(client, "POST", GROUPS, json=fields(name=name), headers=headers)
             if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                self._stop.wait(0.2)
+                time.sleep(REPEAT_SECONDS)
             elif answer.status_code == httpx.codes.CREATED:
                 return self.confirmed.append(answer.json()["data"]["name"])
             else:

@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from models import names
+from models.errors import ErrorCode
 from models.store.reconciling import find_drift
 from tests.commands import select
 from tests.faults.sink import Arrival
@@ -54,7 +55,8 @@ def gather(
         events=select(
             database_url,
             "SELECT id, CAST(group_id AS text), sequence, position, name, causation_id, "
-            "CAST(data->>'version' AS int) AS version FROM events ORDER BY group_id, sequence NULLS LAST, ordinal",
+            "CAST(data->>'version' AS int) AS version, data->'error'->>'code' AS refusal "
+            "FROM events ORDER BY group_id, sequence NULLS LAST, ordinal",
         ),
         groups=select(database_url, "SELECT CAST(id AS text), version, sequence FROM job_groups"),
         dead_letters=select(database_url, "SELECT reason, detail, command_id FROM dead_letters"),
@@ -90,10 +92,14 @@ def check_outcomes(evidence: Evidence, dead: Collection[str] = ()) -> None:
 
 
 def check_effects(evidence: Evidence) -> None:
-    """I2: one effect per command id: what a command caused belongs to one version of its group, or is its refusal."""
+    """I2: one effect per command id: what a command caused belongs to one version of its group, or is its refusal.
+
+    Another command that comes under an id in use is refused too, and that is no effect of the one that has the id.
+    """
     caused: defaultdict[str, list[Row]] = defaultdict(list)
     for event in evidence.events:
-        caused[event["causation_id"]].append(event)
+        if event["refusal"] != ErrorCode.COMMAND_ID_REUSED:
+            caused[event["causation_id"]].append(event)
     for id_, events in caused.items():
         refusals = [event for event in events if event["name"] == names.COMMAND_REJECTED]
         versions = {event["version"] for event in events if event["name"] != names.COMMAND_REJECTED}

@@ -1,5 +1,6 @@
 """Senders at work: they send until the broker has confirmed, and remember what it confirmed."""
 
+import faulthandler
 import random
 import threading
 import time
@@ -36,7 +37,9 @@ class Load:
         self._thread.join(GIVE_UP_SECONDS)
         if self._error:
             raise self._error
-        assert not self._thread.is_alive(), f"{len(self.accepted)} commands accepted after {GIVE_UP_SECONDS:g} s"
+        if self._thread.is_alive():
+            faulthandler.dump_traceback()  # what it waits for
+            raise AssertionError(f"{len(self.accepted)} commands accepted after {GIVE_UP_SECONDS:g} s")
 
     def _run(self) -> None:
         ways = senders(self._broker_url)

@@ -17,6 +17,20 @@ PAGE = ROOT / "docs" / "faults.md"
 
 Figures = dict[str, Any]
 
+COLUMNS = ("commands", "rejected", "events", "repeats", "dead_letters", "recovery_seconds")
+UNTOLD = {
+    *COLUMNS,
+    "file",
+    "scenario",
+    "broker",
+    "seed",
+    "broken",
+    "seconds",
+    "noticed",
+    "groups",
+    "messages_confirmed",
+}
+
 HEAD = """\
 # What was broken, and what became of it
 
@@ -90,12 +104,20 @@ def _section(file: str, rows: dict[tuple[str, str], list[Figures]]) -> str:
         "| scenario | broker | accepted | rejected | events | repeats | dead letters | recovery (s) | held |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    return "\n".join(lines + [_row(scenario, broker, runs) for (scenario, broker), runs in rows.items()]) + "\n"
+    lines += [_row(scenario, broker, runs) for (scenario, broker), runs in rows.items()]
+    besides = [line for (scenario, broker), runs in rows.items() for line in _besides(scenario, broker, runs)]
+    return "\n".join([*lines, *([""] if besides else []), *besides]) + "\n"
+
+
+def _besides(scenario: str, broker: str, runs: Sequence[Figures]) -> list[str]:
+    """Return a line with the figures that this scenario alone has."""
+    names = sorted({name for run in runs for name, figure in run.items() if name not in UNTOLD and figure})
+    told = [f"{name.replace('_', ' ')} {' / '.join(str(run.get(name, '')) for run in runs)}" for name in names]
+    return [f"- {scenario} ({broker}): {'; '.join(told)}"] if told else []
 
 
 def _row(scenario: str, broker: str, runs: Sequence[Figures]) -> str:
-    columns = ("commands", "rejected", "events", "repeats", "dead_letters", "recovery_seconds")
-    figures = [" / ".join(str(run.get(column, "")) for run in runs) for column in columns]
+    figures = [" / ".join(str(run.get(column, "")) for run in runs) for column in COLUMNS]
     return f"| {scenario} | {broker} | {' | '.join(figures)} | {_verdict(runs)} |"
 
 

@@ -9,14 +9,16 @@ import importlib
 import os
 import random
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from settings import Settings
-from tests.faults import mutations
+from tests.faults import mutations, poison
 
+MUTATIONS = mutations.MUTATIONS | poison.MUTATIONS
 BEFORE, AFTER = "before", "after"
 CUTS = {
     # in a pool child
@@ -32,6 +34,8 @@ CUTS = {
     "after_stamp": (AFTER, "workers.relay", "stamp"),
     # in the intake
     "before_intake_ack": (AFTER, "workers.intake", "_send"),
+    # in housekeeping
+    "after_due_work": (AFTER, "tasks.due_work", "handle"),
 }
 
 
@@ -89,7 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--marker", required=True)
-    parser.add_argument("--mutate", choices=mutations.MUTATIONS, action="append", default=[])
+    parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     return parser.parse_args()
 
 
@@ -100,11 +104,11 @@ def main() -> None:
         cut = Cut(random.Random(asked.seed).randint(1, asked.within), asked.marker, asked.times)
         sabotage(asked.cut, cut)
     for mutation in asked.mutate:
-        mutations.MUTATIONS[mutation]()
+        MUTATIONS[mutation]()
     if asked.process == "api":
         importlib.import_module("api_stub.__main__").main()
     else:
-        importlib.import_module(f"workers.{asked.process}").run(Settings())
+        sys.exit(importlib.import_module(f"workers.{asked.process}").run(Settings()))
 
 
 if __name__ == "__main__":

@@ -52,15 +52,37 @@ class TaskSender:
     def __init__(self, broker_url: str) -> None:
         self._celery = Celery("load", set_as_current=False)
         self._celery.conf.update(celery_settings(broker_url))
+        self._connection: Connection | None = None
 
     def send(self, commands: Sequence[CommandEnvelope]) -> None:
-        for command in commands:
-            self._celery.send_task(
-                command.type, kwargs=command.data, task_id=command.id, mandatory=True, confirm_timeout=CONFIRM_SECONDS
-            )
+        try:
+            for command in commands:
+                self._celery.send_task(
+                    command.type,
+                    kwargs=command.data,
+                    task_id=command.id,
+                    mandatory=True,
+                    confirm_timeout=CONFIRM_SECONDS,
+                    connection=self._open(),
+                )
+        except Exception:
+            self._let_go()
+            raise
 
     def close(self) -> None:
+        self._let_go()
         self._celery.close()
+
+    def _open(self) -> Connection:
+        # Of its own: Celery's pool is one for all clients of a process, has ten, and waits for one without end.
+        if self._connection is None:
+            self._connection = self._celery.connection_for_write()
+        return self._connection
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.release()
+        self._connection = None
 
 
 class QueueSender:

@@ -97,7 +97,6 @@ def test_serialization_failures(open_stage: OpenStage, servers: Servers) -> None
         assert s.figures["serialization_failures"] > 0, "every transaction went through: nothing was shown"
 
 
-@pytest.mark.quick("rabbitmq")
 def test_every_command_ten_times_at_once(open_stage: OpenStage) -> None:
     """every command ten times at once, by all ways in and over thirty connections"""
     with open_stage(worker_concurrency=4) as s:
@@ -167,6 +166,7 @@ def test_delete_against_the_rest(open_stage: OpenStage) -> None:
         group_ids = [str(UUID(int=choice.getrandbits(128), version=4)) for _ in range(COMMAND_COUNT // 10)]
         jobs = {group_id: {"id": new_id(), "document": {"uri": "file:///page.pdf"}} for group_id in group_ids}
         send_in_step(s, [chunks_of([create(id_) for id_ in group_ids], 25)])
+        s.wait_for_outcomes(1)
         send_in_step(s, [chunks_of([_add(id_, jobs[id_]) for id_ in group_ids], 25)])
         s.expect_all_invariants()
         races = [

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -34,7 +35,7 @@ SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND st
 def test_postgres_stops(open_stage: OpenStage) -> None:
     """PostgreSQL stops immediately, as in a crash, and is started again after 10 s"""
     with open_stage(pause_seconds=lasting(15)) as s:
-        with http_writers(s) as writers:
+        with http_writers(s) as writers, _nobody_dies(s):
             under_load(s)
             _without_postgres(s, writers, 10, s.servers.stop_postgres_immediately, s.servers.restart_postgres)
         s.expect_all_invariants()
@@ -44,7 +45,7 @@ def test_postgres_stops(open_stage: OpenStage) -> None:
 def test_postgres_stays_away(open_stage: OpenStage) -> None:
     """PostgreSQL stops immediately and is started again after 40 s"""
     with open_stage(pause_seconds=lasting(30)) as s:
-        with http_writers(s) as writers:
+        with http_writers(s) as writers, _nobody_dies(s):
             under_load(s)
             _without_postgres(s, writers, 40, s.servers.stop_postgres_immediately, s.servers.restart_postgres)
         s.expect_all_invariants()
@@ -60,7 +61,7 @@ def test_postgres_freezes(open_stage: OpenStage) -> None:
     """PostgreSQL is frozen (SIGSTOP) for 20 s, longer than any answer may take: connections stay open and silent"""
     with open_stage(pause_seconds=lasting(20)) as s:
         postgres = s.servers.postgres.process
-        with http_writers(s) as writers:
+        with http_writers(s) as writers, _nobody_dies(s):
             under_load(s)
             _without_postgres(s, writers, 20, lambda: freeze(postgres), lambda: thaw(postgres))
         s.expect_all_invariants()
@@ -71,7 +72,7 @@ def test_postgres_freezes(open_stage: OpenStage) -> None:
 def test_connections_are_terminated(open_stage: OpenStage) -> None:
     """all connections to PostgreSQL are terminated, ten times in a row"""
     with open_stage(pause_seconds=lasting(8)) as s:
-        with http_writers(s) as writers:
+        with http_writers(s) as writers, _nobody_dies(s):
             under_load(s)
             terminated = 0
             for _ in range(10):
@@ -107,6 +108,14 @@ def test_child_freezes_in_its_transaction(open_stage: OpenStage) -> None:
             child.resume()
         s.healed()
         s.expect_all_invariants()
+
+
+@contextmanager
+def _nobody_dies(s: Stage) -> Iterator[None]:
+    """An outage is waited for: nobody needs to be started again, at growing intervals, to get over it."""
+    before = {name: process.pid for name, process in s.actors.running.items()}
+    yield
+    assert {name: process.pid for name, process in s.actors.running.items()} == before, "a process has died of it"
 
 
 def _without_postgres(

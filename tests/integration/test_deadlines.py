@@ -87,6 +87,20 @@ def test_a_silent_database_is_given_up_and_found_again(proxy: TcpProxy, engine: 
         assert connection.scalar(text("SELECT 3")) == 3
 
 
+def test_a_transaction_that_the_server_ended_is_to_be_tried_again(database_url: str) -> None:
+    """As of a process that was frozen amid it."""
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+        time.sleep(0.5)
+        with pytest.raises(DatabaseUnavailable, match="idle-in-transaction"):
+            connection.execute(text("SELECT 1"))
+        assert connection.invalidated
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
+
+
 def test_a_refusal_of_the_database_leaves_the_connection_open(engine: Engine) -> None:
     with engine.connect() as connection:
         before = connection.scalar(text("SELECT pg_backend_pid()"))

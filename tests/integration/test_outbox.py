@@ -13,12 +13,12 @@ import pytest
 from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_event
 from kombu import Message
 from redis import Redis
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, text
 
 from models import names
 from models.store.bulk import insert_rows
-from models.store.engine import make_engine
-from models.store.outbox import announce, last_position, lead, stamp, unpublished
+from models.store.engine import DatabaseUnavailable, make_engine
+from models.store.outbox import announce, last_position, lead, stamp, unpublished, wait_for_events
 from models.store.tables import events
 from tasks.handling import handle
 from tests.commands import Subscriber, create, delete, eventually, ids_of, new_id, patch, select
@@ -290,3 +290,15 @@ def test_the_stream_keeps_a_bounded_number_of_events(engine: Engine, redis: Redi
     assert STREAM_MAX_COUNT <= redis.xlen(names.EVENT_STREAM) <= STREAM_MAX_COUNT + 200
     ((_, newest),) = redis.xrevrange(names.EVENT_STREAM, count=1)
     assert orjson.loads(newest[b"event"])["data"]["number"] == 2 * STREAM_MAX_COUNT - 1
+
+
+def test_a_connection_lost_while_it_waits_is_an_outage(engine: Engine) -> None:
+    """One that the relay gets over by itself, like every other."""
+    with engine.connect() as connection, ThreadPoolExecutor(1) as threads:
+        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        waiting = threads.submit(wait_for_events, connection, 20)
+        with engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:backend)"), {"backend": backend})
+        with pytest.raises(DatabaseUnavailable):
+            waiting.result(10)
+        connection.invalidate()

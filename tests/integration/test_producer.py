@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from kombu import Connection, Message
+from kombu import Connection, Message, pools
 from redis import Redis
 
 from client.broker import COMMAND_QUEUE, connect
@@ -55,6 +55,19 @@ def test_what_is_sent_arrives_as_it_was(broker_url: str) -> None:
     assert CommandEnvelope.model_validate(commands_in([message])[0]) == envelope
     assert message.headers["task"] == "command.handle_batch"
     assert "March" not in str(message.headers)
+
+
+def test_a_broker_that_knows_nothing_of_the_service_takes_commands_too(redis_url: str, rabbitmq_url: str) -> None:
+    """No worker has declared its queue yet, and this process has no connection from before."""
+    pools.reset()
+    for url in (redis_url, rabbitmq_url):
+        with connect(url) as connection:
+            COMMAND_QUEUE(connection.channel()).delete()
+            COMMAND_QUEUE.exchange(connection.channel()).delete()
+        command = create(new_id())
+        with CommandProducer(url) as producer:
+            producer.send(command).result(CONFIRM_SECONDS)
+        assert ids_in(waiting(url)) == [command.id]
 
 
 def test_a_confirmed_command_is_with_the_broker(broker_url: str) -> None:
