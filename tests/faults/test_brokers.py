@@ -25,7 +25,6 @@ def process_of(servers: Servers, broker: str) -> ChildProcess:
     return servers.rabbitmq.node
 
 
-@pytest.mark.quick("redis")
 def test_broker_is_killed(open_stage: OpenStage, servers: Servers, broker: str) -> None:
     """kill -9 of the broker under load, started again after 6 s"""
     with open_stage(pause_seconds=PAUSE_SECONDS) as s:
