@@ -70,6 +70,17 @@ def test_a_broker_that_knows_nothing_of_the_service_takes_commands_too(redis_url
         assert ids_in(waiting(url)) == [command.id]
 
 
+def test_a_producer_outlives_what_its_redis_knew(redis_url: str) -> None:
+    """A failover to an empty Redis leaves a producer with a connection, and no queue declared behind it."""
+    with CommandProducer(redis_url) as producer, Redis.from_url(redis_url) as redis:
+        producer.send(create(new_id())).result(CONFIRM_SECONDS)
+        redis.flushall()
+        command = create(new_id())
+        producer.send(command).result(CONFIRM_SECONDS)
+        assert redis.llen(COMMAND_QUEUE.name) == 1
+    assert ids_in(waiting(redis_url)) == [command.id]
+
+
 def test_a_confirmed_command_is_with_the_broker(broker_url: str) -> None:
     with CommandProducer(broker_url) as producer:
         for _ in range(10):
