@@ -19,7 +19,6 @@ from tests.commands import (
     Graveyard,
     Subscriber,
     ask,
-    celery_client,
     command,
     create,
     delete,
@@ -31,7 +30,7 @@ from tests.commands import (
     select,
     update,
 )
-from tests.contract.http_api import GROUPS, client_of
+from tests.contract.http_api import GROUPS
 from workers.supervision.supervisor import Supervisor
 
 BODY_LESS = ("id", "expectedVersion")
@@ -56,19 +55,6 @@ class Way(Protocol):
     """Sends one command and waits until its sender is told."""
 
     def __call__(self, envelope: CommandEnvelope) -> Told: ...
-
-
-@pytest.fixture
-def api(either_service: Supervisor) -> Iterator[httpx.Client]:
-    with client_of(either_service.url, either_service.api_key) as client:
-        yield client
-
-
-@pytest.fixture
-def client(either_service: Supervisor) -> Iterator[Celery]:
-    settings = either_service.settings
-    with celery_client(settings.require("broker_url"), settings.require("redis_url")) as app:
-        yield app
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from models import names
 from models.commands import CommandEnvelope
 from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource
 from tests.command_line import jobgroups
-from tests.commands import Graveyard, Subscriber, ask, celery_client, create, eventually, fields, item, new_id
+from tests.commands import Graveyard, Subscriber, ask, create, eventually, fields, item, new_id
 from tests.contract.http_api import GROUPS, Service, client_of, problem_of, wrong_fields
 from tests.contract.test_commands_three_ways import publish_document
 from tests.schema_changes import UNLUCKY, unlucky_groups_fail
@@ -23,19 +23,6 @@ SECRET = "whsec_dont_tell"
 CHANNEL = {"type": "webhook", "url": "https://example.com", "secret": SECRET}
 LETTERS = "/dead-letters"
 FAR_AWAY = "9999-12-31T23:59:59+00:00"
-
-
-@pytest.fixture
-def api(either_service: Supervisor) -> Iterator[httpx.Client]:
-    with client_of(either_service.url, either_service.api_key) as client:
-        yield client
-
-
-@pytest.fixture
-def client(either_service: Supervisor) -> Iterator[Celery]:
-    settings = either_service.settings
-    with celery_client(settings.require("broker_url"), settings.require("redis_url")) as app:
-        yield app
 
 
 @pytest.fixture

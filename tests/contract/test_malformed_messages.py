@@ -2,7 +2,6 @@
 
 import json
 import pickle
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,13 +136,6 @@ MALFORMED = [
         )
     ),
 ]
-
-
-@pytest.fixture
-def client(either_service: Supervisor) -> Iterator[Celery]:
-    settings = either_service.settings
-    with celery_client(settings.require("broker_url"), settings.require("redis_url")) as app:
-        yield app
 
 
 @pytest.fixture

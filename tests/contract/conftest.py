@@ -1,0 +1,24 @@
+"""How a test speaks to the service: as an HTTP client, and as a Celery client, once with each broker."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from celery import Celery
+
+from tests.commands import celery_client
+from tests.contract.http_api import client_of
+from workers.supervision.supervisor import Supervisor
+
+
+@pytest.fixture
+def api(either_service: Supervisor) -> Iterator[httpx.Client]:
+    with client_of(either_service.url, either_service.api_key) as client:
+        yield client
+
+
+@pytest.fixture
+def client(either_service: Supervisor) -> Iterator[Celery]:
+    settings = either_service.settings
+    with celery_client(settings.require("broker_url"), settings.require("redis_url")) as app:
+        yield app
