@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.report import Report
+from tests.faults.report import Report, write_page
 from tests.faults.servers import Servers
 from tests.faults.stage import Stage, stage
 from tests.servers import rabbitmq_reason_to_skip
@@ -54,10 +54,9 @@ def _is_ours(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest) -> Iterator[Report]:
     """The figures of this run; under `make faults` they become docs/faults.md."""
-    gathered = Report(say=partial(_say, request.config.pluginmanager) if FULL else lambda line: None)
-    yield gathered
+    yield Report(say=partial(_say, request.config.pluginmanager) if FULL else lambda line: None, kept=FULL)
     if FULL:
-        gathered.write()
+        write_page()
 
 
 def _say(plugins: pytest.PytestPluginManager, line: str) -> None:

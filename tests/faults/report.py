@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Report:
     """Takes the figures of one run after the other."""
 
     say: Callable[[str], object]
-    entries: list[Figures] = field(default_factory=list)
+    kept: bool
 
     @contextmanager
     def entry(self, scenario: Callable[..., object], broker: str, seed: int, figures: Figures) -> Iterator[None]:
@@ -75,15 +75,20 @@ class Report:
             raise
         finally:
             taken = round(time.monotonic() - began_at, 1)
-            self.entries.append(about | figures | {"broken": broken, "seconds": taken})
+            self._take(about | figures | {"broken": broken, "seconds": taken})
             self.say(f"{'BROKEN' if broken else 'held'}  {broker:8}  seed {seed}  {taken:6.1f} s  {title}  {figures}")
 
-    def write(self) -> None:
-        """Add to the figures of earlier runs, and write the page from all of them."""
-        FIGURES.parent.mkdir(exist_ok=True)
-        with FIGURES.open("a") as file:
-            file.writelines(json.dumps(entry) + "\n" for entry in self.entries)
-        PAGE.write_text(render([json.loads(line) for line in FIGURES.read_text().splitlines()]))
+    def _take(self, entry: Figures) -> None:
+        """Keep the figures run by run: a suite that is interrupted is taken up where it was."""
+        if self.kept:
+            FIGURES.parent.mkdir(exist_ok=True)
+            with FIGURES.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+
+
+def write_page() -> None:
+    """Write the page from the figures of this run and of earlier ones."""
+    PAGE.write_text(render([json.loads(line) for line in FIGURES.read_text().splitlines()]))
 
 
 def render(entries: Sequence[Figures]) -> str:
