@@ -34,6 +34,12 @@ test: $(STAMP) ## run every test
 faults: $(STAMP) ## break everything, on both brokers, three times over (an hour); writes docs/faults.md
 	@FAULTS=full $(BIN)/python -m pytest tests/faults $(TESTS)
 
+BENCH := $(VENV)/bench
+
+.PHONY: bench
+bench: $(BENCH)/.installed ## measure against the peers, round by round (an hour); writes docs/performance.md
+	@$(BENCH)/bin/python -m benchmarks $(TOPICS)
+
 .PHONY: lint
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -47,6 +53,11 @@ AUDIT := $(VENV)/audit
 audit: $(STAMP) ## look the pinned packages up for known vulnerabilities; takes access to PyPI's JSON API
 	@[ -x $(AUDIT)/bin/pip-audit ] || { $(BIN)/python -m venv $(AUDIT) && $(AUDIT)/bin/pip install --quiet 'pip-audit>=2.10,<3'; }
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+$(BENCH)/.installed: $(STAMP) pyproject.toml constraints.txt
+	@[ -x $(BENCH)/bin/python ] || $(BIN)/python -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev,bench]'
+	@touch $@
 
 .PHONY: clean
 clean: ## remove what was installed and built; the data in .jobgroups stays

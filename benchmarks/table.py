@@ -1,0 +1,51 @@
+"""What one comparison measured."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The figures of all contestants in one comparison, one figure for each round."""
+
+    topic: str
+    """The topic that measured it; also its heading on the page."""
+    title: str
+    unit: str
+    """Of every figure: `commands/s`, `ms`."""
+    ours: str
+    """The contestant that the others are compared with."""
+    figures: dict[str, list[float]]
+    less_is_better: bool = False
+    required: dict[str, float] = field(default_factory=dict)
+    """How many times better than a contestant ours must be, where something is required."""
+    said: str = ""
+    """How it was measured: sizes, processes, settings. Markdown."""
+    plot: str | None = None
+    """The file name of a picture beside the page, where a curve says more."""
+
+    def keep(self) -> None:
+        """Write this table's file, over that of an earlier run."""
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{_slug(self.topic)}-{_slug(self.title)}.json").write_text(
+            json.dumps(asdict(self), indent=1) + "\n"
+        )
+
+    def times_better(self, than: str) -> float:
+        """Return how many times better ours is than another contestant, median against median."""
+        ours, other = median(self.figures[self.ours]), median(self.figures[than])
+        return other / ours if self.less_is_better else ours / other
+
+
+def kept_tables() -> list[Table]:
+    """Return what was measured so far."""
+    return [Table(**json.loads(path.read_text())) for path in sorted(RESULTS.glob("*.json"))]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
