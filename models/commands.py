@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -66,15 +67,15 @@ class CommandEnvelope(Contract):
     traceparent: ShortId | None = None
     reply_to: OutcomeChannel | None = None
 
+    @cached_property
+    def canonical(self) -> bytes:
+        """What the command asks, spelled the same whatever the order of its keys."""
+        return json.dumps([self.type, self.data], sort_keys=True, separators=(",", ":")).encode()
 
-def canonical(envelope: CommandEnvelope) -> bytes:
-    """Return what the command asks, spelled the same whatever the order of its keys."""
-    return json.dumps([envelope.type, envelope.data], sort_keys=True, separators=(",", ":")).encode()
-
-
-def fingerprint(envelope: CommandEnvelope) -> bytes:
-    """Return what tells this command from another that uses the same id: the SHA-256 of its canonical form."""
-    return hashlib.sha256(canonical(envelope)).digest()
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells this command from another that uses the same id: the SHA-256 of its canonical form."""
+        return hashlib.sha256(self.canonical).digest()
 
 
 def parse_command(envelope: CommandEnvelope) -> Command:

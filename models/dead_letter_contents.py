@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from models import names
 from models.command_document import UnreadableDocument, read_document
-from models.commands import COMMANDS, MAX_COMMAND_BYTES, CommandEnvelope, canonical
+from models.commands import COMMANDS, MAX_COMMAND_BYTES, CommandEnvelope
 from models.dead_letter import DeadLetter, DeadLetterReason
 
 UNKNOWN_TYPE = "unknown"
@@ -61,12 +61,15 @@ def task_item(headers: Mapping[str, Any], args: Sequence[Any], data: dict[str, A
 def _items(letter: DeadLetter) -> Sequence[Any]:
     body = _json(letter.body)
     if letter.source != names.INTAKE and letter.reason in TASK_MESSAGES:
-        return _items_of_task(letter.headers, body)
+        return items_of_task(letter.headers, body)
     return body if isinstance(body, list) else [body]
 
 
-def _items_of_task(headers: Mapping[str, Any], body: Any) -> Sequence[Any]:
-    """The id of a batch is no command's, and nobody waits for it."""
+def items_of_task(headers: Mapping[str, Any], body: Any) -> Sequence[Any]:
+    """Return the commands in a task message, as items of a batch.
+
+    The id of a batch is no command's, and nobody waits for it.
+    """
     own = headers.get("headers")
     told = {**headers, **(own if isinstance(own, dict) else {}), "id": headers.get("id"), "type": headers.get("task")}
     match told["type"], body:
@@ -90,7 +93,7 @@ def _json(body: bytes) -> Any:
 def _command(letter: DeadLetter, item: Any) -> CommandEnvelope | None:
     try:
         envelope = read_document(letter.body) if letter.source == names.INTAKE else CommandEnvelope.model_validate(item)
-        fits = envelope.type in COMMANDS and len(canonical(envelope)) <= MAX_COMMAND_BYTES
+        fits = envelope.type in COMMANDS and len(envelope.canonical) <= MAX_COMMAND_BYTES
     except (ValidationError, UnreadableDocument, RecursionError):
         return None
     return envelope if fits else None

@@ -143,23 +143,28 @@ def end_with_group(job: Job, intent: Intent, version: int) -> JobEvent:
 
 def evolve_job(job: Job, event: JobEvent, occurred_at: datetime) -> Job:
     """Return `job` as it is after `event`."""
-    job = replace(job, status=event.to, updated_at=occurred_at, lease_expires_at=None, next_attempt_at=None)
+    idle: dict[str, Any] = {"lease_expires_at": None, "next_attempt_at": None}
+    return replace(job, status=event.to, updated_at=occurred_at, **(idle | _changes(job, event, occurred_at)))
+
+
+def _changes(job: Job, event: JobEvent, occurred_at: datetime) -> dict[str, Any]:
     match event:
         case JobDispatched():
-            job = replace(job, attempts=event.attempt, lease_expires_at=event.lease_expires_at)
-            return replace(job, dispatched_at=occurred_at, error=None)
+            lease = {"attempts": event.attempt, "lease_expires_at": event.lease_expires_at}
+            return {**lease, "dispatched_at": occurred_at, "error": None}
         case JobRetryScheduled():
-            job = replace(job, next_attempt_at=event.next_attempt_at, max_attempts=event.max_attempts)
             # What an earlier attempt read, and a reviewer rejected, must not pass for the result of a later one.
-            return replace(job, error=event.error or job.error, confidence=None, result=None, finished_at=None)
+            forgotten = {"confidence": None, "result": None, "finished_at": None}
+            due = {"next_attempt_at": event.next_attempt_at, "max_attempts": event.max_attempts}
+            return {**forgotten, **due, "error": event.error or job.error}
         case JobNeedsReview():
-            return replace(job, confidence=event.confidence, result=event.result)
+            return {"confidence": event.confidence, "result": event.result}
         case JobSucceeded():
-            return replace(job, confidence=event.confidence, result=event.result, finished_at=occurred_at)
+            return {"confidence": event.confidence, "result": event.result, "finished_at": occurred_at}
         case JobFailed():
-            return replace(job, error=event.error, finished_at=occurred_at)
+            return {"error": event.error, "finished_at": occurred_at}
         case _:
-            return replace(job, finished_at=occurred_at)
+            return {"finished_at": occurred_at}
 
 
 def _about(job: Job, version: int) -> dict[str, Any]:

@@ -75,10 +75,11 @@ def evolve(group: JobGroup | None, event: GroupEvent, occurred_at: datetime) -> 
         return _created(event, occurred_at)
     if group is None:
         raise TypeError(f"{type(event).__name__} has no group to happen to")
-    group = replace(group, version=event.version, sequence=group.sequence + 1, updated_at=occurred_at)
+    counts = group.counts
     if isinstance(event, JobEvent):
-        return replace(group, counts=group.counts.moved(event.previous_status, event.to))
-    return _changed(group, event, occurred_at)
+        counts = counts.moved(event.previous_status, event.to)
+    group = replace(group, version=event.version, sequence=group.sequence + 1, updated_at=occurred_at, counts=counts)
+    return group if isinstance(event, JobEvent) else _changed(group, event, occurred_at)
 
 
 def _changed(group: JobGroup, event: GroupEvent, occurred_at: datetime) -> JobGroup:  # noqa: C901 - flat

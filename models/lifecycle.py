@@ -1,7 +1,8 @@
 """Every status of a job group, as a pure function of what was asked of it and how far its jobs are."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 
 from models import names
 
@@ -66,7 +67,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        return sum(getattr(self, bucket.name) for bucket in fields(self))
+        return sum(_every_count(self))
 
     @property
     def open(self) -> int:
@@ -87,6 +88,7 @@ class Counts:
 
 
 NO_JOBS = Counts()
+_every_count = attrgetter(*Counts.__slots__)
 
 FINISHED = frozenset({Status.COMPLETED, Status.COMPLETED_WITH_ERRORS, Status.FAILED})
 TERMINAL = FINISHED | {Status.CANCELLED, Status.EXPIRED}

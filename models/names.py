@@ -19,6 +19,8 @@ JOB_ADD = "job.add"
 JOB_REPORT = "job.report"
 JOB_REVIEW = "job.review"
 HANDLE_BATCH = "command.handle_batch"
+HANDLE_GATHERED = "command.handle_gathered"
+"""Within a worker only: what came in several messages and goes to the pool as one task."""
 
 # Where commands come in.
 COMMAND_QUEUE = "ocr_invoice.commands"

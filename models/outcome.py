@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from models.commands import CommandEnvelope, fingerprint
+from models.commands import CommandEnvelope
 from models.contract import Contract
 from models.errors import CommandIdReused, ErrorCode, FieldError, Refusal
 
@@ -42,7 +42,7 @@ class HandledCommand:
 
     def outcome_for(self, envelope: CommandEnvelope) -> Outcome:
         """Return the outcome, if `envelope` is that command; raises CommandIdReused if it is another of the same id."""
-        if fingerprint(envelope) != self.fingerprint:
+        if envelope.fingerprint != self.fingerprint:
             raise CommandIdReused(f"command id {envelope.id} was used before, for something else")
         return self.outcome
 

@@ -11,6 +11,8 @@ from models.job import Job, dispatch, end_with_group
 from models.job_group import JobGroup
 from models.lifecycle import FINISHED, Intent, Status
 
+_ENDED = FINISHED | {Status.CANCELLED}
+
 
 def conclude(before: Status | None, group: JobGroup) -> list[JobGroupEvent]:
     """Return the event that tells of the status which `group` has reached since it was in `before`.
@@ -19,15 +21,16 @@ def conclude(before: Status | None, group: JobGroup) -> list[JobGroupEvent]:
     """
     if group.deleted_at is not None:
         return []
-    about: dict[str, Any] = {"group_id": group.id, "version": group.version, "status": group.status}
-    if group.status is Status.AWAITING_REVIEW and before is not Status.AWAITING_REVIEW:
+    status = group.status
+    about: dict[str, Any] = {"group_id": group.id, "version": group.version, "status": status}
+    if status is Status.AWAITING_REVIEW and before is not Status.AWAITING_REVIEW:
         return [JobGroupAwaitingReview(**about, needs_review=group.counts.needs_review)]
-    if group.finished_at is not None or group.status not in FINISHED | {Status.CANCELLED}:
+    if group.finished_at is not None or status not in _ENDED:
         return []
     ended = {**about, "generation": group.generation, "counts": CountsResource.of(group.counts)}
-    if group.status is Status.CANCELLED:
+    if status is Status.CANCELLED:
         return [JobGroupCancelled(**ended)]
-    return [JobGroupCompleted(**ended, outcome=group.status)]
+    return [JobGroupCompleted(**ended, outcome=status)]
 
 
 def is_swept(group: JobGroup) -> bool:

@@ -28,7 +28,8 @@ def configure(celery: Celery, settings: Settings) -> None:
         task_acks_on_failure=True,
         task_acks_on_timeout=False,
         task_time_limit=settings.task_time_limit_seconds,
-        worker_prefetch_multiplier=2,
+        # What a worker may have waiting, so that it can be carried out together (workers/gathering.py).
+        worker_prefetch_multiplier=16,
         worker_concurrency=settings.worker_concurrency,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,

@@ -9,7 +9,7 @@ from celery.exceptions import Reject
 
 from models import names
 from tasks.app import app
-from tasks.receiving import CommandDied, receive, receive_one, rescue
+from tasks.receiving import CommandDied, receive, receive_gathered, receive_one, rescue
 
 
 class CommandTask(Task):
@@ -98,3 +98,8 @@ def review_job(self: Task, /, *args: Any, **data: Any) -> dict[str, Any]:
 @app.task(name=names.HANDLE_BATCH, base=CommandTask, bind=True, typing=False, ignore_result=True)
 def handle_batch(self: Task, /, *args: Any, commands: Any = None, **unknown: Any) -> None:
     receive(self.request, {"args": args, **unknown} if args or unknown else commands)
+
+
+@app.task(name=names.HANDLE_GATHERED, base=CommandTask, bind=True, typing=False, ignore_result=True)
+def handle_gathered(self: Task, /, *, commands: list[Any], askers: list[str]) -> None:
+    receive_gathered(self.request, commands, askers)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError
 
 from models.command import Command
-from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical, parse_command
+from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, parse_command
 from models.dead_letter import DeadLetterReason
 from models.deciding import decide
 from models.errors import CommandIdReused, FieldError, PayloadTooLarge, Refusal, ValidationFailed
@@ -65,7 +65,7 @@ def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outc
 
 
 def _understand(envelope: CommandEnvelope) -> Command | Refusal:
-    size = len(canonical(envelope))
+    size = len(envelope.canonical)
     if size > MAX_COMMAND_BYTES:
         return PayloadTooLarge(f"the command is {size} bytes, more than {MAX_COMMAND_BYTES}")
     try:

@@ -19,6 +19,7 @@ from models.errors import ValidationFailed
 from models.outcome import Outcome
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite
+from tasks.app import app
 from tasks.attempts import handle_again
 from tasks.connections import engine, redis
 from tasks.dead_letters import bury_messages
@@ -45,6 +46,11 @@ def receive_one(request: Any, type: str, args: Sequence[Any], data: dict[str, An
     return _result(request, receive(request, [_item(request, type, args, data)]))
 
 
+def receive_gathered(request: Any, items: list[Any], askers: Sequence[str]) -> None:
+    """Carry out the commands of several messages, and store the results of those that Celery clients sent singly."""
+    _store_results(askers, receive(request, items))
+
+
 def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Exception) -> dict[str, Any]:
     """Keep the message of a task that failed outside the one transaction: Celery acknowledges it, whatever happened.
 
@@ -52,7 +58,8 @@ def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Excep
     its queue, where it cannot be kept.
     """
     log.error("task_died", task=request.task, task_id=request.id, error=told_of(error), traceback=trace_of(error))
-    items = data.get("commands") if request.task == names.HANDLE_BATCH else _item(request, request.task, args, data)
+    batches = (names.HANDLE_BATCH, names.HANDLE_GATHERED)
+    items = data.get("commands") if request.task in batches else _item(request, request.task, args, data)
     body = json.dumps(items, default=repr).encode()
     letter = DeadLetter(DeadLetterReason.HANDLING_FAILED, told_of(error), names.COMMAND_QUEUE, body)
     try:
@@ -62,6 +69,7 @@ def rescue(request: Any, args: Sequence[Any], data: dict[str, Any], error: Excep
     except Exception as failure:  # noqa: BLE001 - there is no third place for the message
         time.sleep(RESCUE_PAUSE_SECONDS)
         raise Reject(reason=told_of(failure), requeue=True) from error
+    _store_results(data.get("askers", ()) if request.task == names.HANDLE_GATHERED else (), outcomes)
     return _result(request, outcomes)
 
 
@@ -86,6 +94,14 @@ def _result(request: Any, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     if len(outcomes) != 1:
         raise CommandDied(request.id)
     return outcomes[0].model_dump(mode="json", exclude_none=True)
+
+
+def _store_results(askers: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+    """As Celery would, had each command been a task of its own: the outcome, or CommandDied where there is none."""
+    if not askers:
+        return
+    found = {outcome.command_id: outcome.model_dump(mode="json", exclude_none=True) for outcome in outcomes}
+    app.backend.store_results({task_id: found.get(task_id) or CommandDied(task_id) for task_id in askers})
 
 
 def _read(items: Any) -> tuple[list[CommandEnvelope], list[DeadLetter]]:

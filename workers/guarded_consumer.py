@@ -12,12 +12,14 @@ import structlog
 from celery.worker.consumer import Consumer
 from kombu.message import Message
 
+from models import names
 from models.commands import MAX_BATCH_BYTES
 from models.dead_letter import DeadLetterReason
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite
 from tasks.connections import engine, redis
 from tasks.dead_letters import bury_messages
+from workers.gathering import gather
 from workers.letters import letter_of
 from workers.message_faults import fault_of_message
 
@@ -31,6 +33,10 @@ FAULTS_OF_DATA = (TypeError, ValueError, LookupError, AttributeError)
 
 class GuardedConsumer(Consumer):
     """Hands to Celery only what its strategy can digest: a version 2 task message, no schedule, no follow-up tasks."""
+
+    def update_strategies(self) -> None:
+        super().update_strategies()
+        gather(self)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Message], None]:
         handle = super().create_task_handler(*args, **kwargs)
@@ -67,7 +73,7 @@ class GuardedConsumer(Consumer):
         if fault := fault_of_message(message.headers, message.properties, payload):
             return DeadLetterReason.INVALID_MESSAGE, fault
         task = message.headers["task"]
-        if task not in self.strategies or task.startswith(CELERY_TASKS):
+        if task not in self.strategies or task.startswith(CELERY_TASKS) or task == names.HANDLE_GATHERED:
             return DeadLetterReason.UNKNOWN_TASK, f"there is no task {task!r}"
         return None
 

@@ -1,56 +1,66 @@
-"""kombu's Redis transport, but for how it takes and releases a message, and for what is in a list without being one.
+"""kombu's Redis transport, but for how it takes and releases messages, and for what is in a list without being one.
 
-It takes messages as redis_taking.py says. An item that is no message escapes from kombu's own event loop and takes the
-worker along; here it becomes a message that nobody can decode, which the consumer meets like any other.
+It takes messages as redis_taking.py says, several at once where several wait. An item that is no message escapes from
+kombu's own event loop and takes the worker along; here it becomes a message that nobody can decode, which the consumer
+meets like any other.
 """
 
 import base64
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from queue import Empty
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+import structlog
+from kombu.asynchronous import get_event_loop
+from kombu.message import Message
+from kombu.transport import virtual
 from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import QoS as RedisQoS
 from kombu.transport.redis import Transport as RedisTransport
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import loads
 from redis import Redis
 
 from models import names
 from workers.redis_taking import Taken, take, waiting_command
 
+log = structlog.get_logger()
+
 UNREADABLE_TYPE = "application/x-no-kombu-message"
-
-
-class _GuardedClient(Redis):
-    """Reads the answer to the waiting, then takes: kombu, which believes it sent a BRPOP, gets what a BRPOP gives."""
-
-    def __init__(self, *args: Any, take: Callable[[], Taken | None], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._take = take
-
-    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
-        if command_name != "BRPOP":
-            return super().parse_response(connection, command_name, **options)
-        super().parse_response(connection, "BLMOVE", **options)
-        taken = self._take()
-        return taken and (taken.queue, taken.item if _is_kombu_message(taken.item) else _kombu_message_around(taken))
+MAX_TAKEN_COUNT = 100
+"""At once, where there is no limit to what may be unacknowledged."""
 
 
 class _GuardedQoS(RedisQoS):
-    """Lets go of a message that it cannot acknowledge: Redis delivers it again, and its outcome is in the inbox.
+    """Acknowledges in one exchange with Redis what ends together; lets go of what it cannot acknowledge.
 
-    kombu's own goes on counting it against the prefetch limit. Once as many as that have ended while Redis was away, it
-    waits for no further message, so that it does not even notice that its connection is gone.
+    That Redis delivers again, and its outcome is in the inbox. kombu's own goes on counting it against the prefetch
+    limit. Once as many as that have ended while Redis was away, it waits for no further message, so that it does not
+    even notice that its connection is gone.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._ended: list[str] = []
+
+    def append(self, message: Message, delivery_tag: str) -> None:
+        if delivery_tag in self.channel.noted:
+            self.channel.noted.discard(delivery_tag)
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
     def ack(self, delivery_tag: str) -> None:
-        try:
-            super().ack(delivery_tag)
-        except self.channel.connection_errors:
-            self._quick_ack(delivery_tag)
-            raise
+        self._quick_ack(delivery_tag)
+        self._ended.append(delivery_tag)
+        loop = get_event_loop()
+        if loop is None:
+            self._acknowledge()
+        elif len(self._ended) == 1:
+            loop.call_soon(self._acknowledge_or_let_go)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         try:
@@ -59,17 +69,40 @@ class _GuardedQoS(RedisQoS):
             self._quick_ack(delivery_tag)
             raise
 
+    def restore_unacked_once(self, *args: Any, **options: Any) -> None:
+        self._acknowledge_or_let_go()
+        super().restore_unacked_once(*args, **options)
+
+    def _acknowledge_or_let_go(self) -> None:
+        try:
+            self._acknowledge()
+        except self.channel.connection_errors as error:
+            log.warning("not_acknowledged", error=repr(error))
+
+    def _acknowledge(self) -> None:
+        tags, self._ended = self._ended, []
+        if tags:
+            with self.pipe_or_acquire() as pipe:
+                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
+
 
 class _GuardedChannel(RedisChannel):
     QoS = _GuardedQoS
 
-    def _get_client(self) -> Callable[..., Redis]:
-        return partial(_GuardedClient, take=self._take)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.noted: set[str] = set()
+        """Tags of messages that Redis has among the unacknowledged, and this process not yet."""
+        super().__init__(*args, **options)
 
-    def _take(self) -> Taken | None:
-        queues = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in self.active_queues]
-        with self.conn_or_acquire() as client:
-            return take(client, self.unacked_key, self.unacked_index_key, queues)
+    @cached_property
+    def _own_client(self) -> Redis:
+        client: Redis = self._create_client()
+        return client
+
+    @contextmanager
+    def conn_or_acquire(self, client: Redis | None = None) -> Iterator[Redis]:
+        """kombu's own makes a client for every acknowledgement."""
+        yield client or self._own_client
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Wait at the one queue that a worker serves; what has a priority is looked for when the wait ends."""
@@ -80,6 +113,37 @@ class _GuardedChannel(RedisChannel):
         self._in_poll, self._brpop_sent_at = connection, monotonic()  # type: ignore[assignment]
         connection.send_command(*waiting_command(queues[0], timeout or self.brpop_timeout))
 
+    def _brpop_read(self, **options: Any) -> bool:
+        connection: Any = self.client.connection
+        try:
+            self.client.parse_response(connection, "BLMOVE", **options)
+            taken = self._take()
+        except self.connection_errors:
+            connection.disconnect()
+            raise
+        finally:
+            self._in_poll = None  # type: ignore[assignment]
+            self._flush_brpop_reauth()
+        if not taken:
+            raise Empty
+        for each in taken:
+            self._deliver(each)
+        return True
+
+    def _take(self) -> Sequence[Taken]:
+        queues = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in self.active_queues]
+        room = self.qos.can_consume_max_estimate()
+        count = MAX_TAKEN_COUNT if room is None else max(1, room)
+        return take(self._own_client, self.unacked_key, self.unacked_index_key, queues, count)
+
+    def _deliver(self, taken: Taken) -> None:
+        message = _message_in(taken.item)
+        if message is None:
+            message = _message_around(taken)
+        else:
+            self.noted.add(message["properties"]["delivery_tag"])
+        self.connection._deliver(message, taken.queue.decode().rsplit(self.sep, 1)[0])
+
 
 class GuardedRedis(RedisTransport):
     """kombu's Redis transport, for a worker that serves one queue."""
@@ -87,9 +151,10 @@ class GuardedRedis(RedisTransport):
     Channel = _GuardedChannel
 
 
-def _is_kombu_message(item: bytes) -> bool:
-    try:
-        match loads(item):
+def _message_in(item: bytes) -> dict[str, Any] | None:
+    with suppress(Exception):  # whatever it is, kombu would meet it too
+        message: dict[str, Any] = loads(item)
+        match message:
             case {
                 "body": str(body),
                 "headers": dict(),
@@ -100,22 +165,21 @@ def _is_kombu_message(item: bytes) -> bool:
                 },
             }:
                 base64.b64decode(body)
-                return True
-    except Exception:  # noqa: BLE001 - whatever it is, kombu would meet it too
-        return False
-    return False
+                return message
+    return None
 
 
-def _kombu_message_around(taken: Taken) -> bytes:
+def _message_around(taken: Taken) -> dict[str, Any]:
     properties = {
         "body_encoding": "base64",
         # Under the tag that it brought it may be noted already; under another that note would never be acknowledged.
         "delivery_tag": taken.tag or str(uuid4()),
         "delivery_info": {"exchange": "", "routing_key": names.COMMAND_QUEUE},
     }
-    message = {
+    return {
         "body": base64.b64encode(taken.item).decode(),
         "content-type": UNREADABLE_TYPE,
         "content-encoding": "binary",
+        "headers": {},
+        "properties": properties,
     }
-    return str(dumps(message | {"headers": {}, "properties": properties})).encode()

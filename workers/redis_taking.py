@@ -12,25 +12,33 @@ from typing import Any
 
 from redis import Redis
 
+MAX_TAKEN_BYTES = 1024 * 1024
+"""When one exchange with Redis stops taking more: its reply is held in memory whole."""
+
 _TAKE = """
+local taken, bytes = {}, 0
 for number = 3, #KEYS do
-    local item = redis.call('RPOP', KEYS[number])
-    if item then
+    while #taken < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
+        local item = redis.call('RPOP', KEYS[number])
+        if not item then
+            break
+        end
+        bytes = bytes + #item
         local readable, message = pcall(cjson.decode, item)
         local properties = readable and type(message) == 'table' and message.properties
         local tag = type(properties) == 'table' and properties.delivery_tag
         local way = type(properties) == 'table' and properties.delivery_info
         if type(tag) ~= 'string' then
-            return {KEYS[number], item}
-        end
-        if type(way) == 'table' and type(way.exchange) == 'string' and type(way.routing_key) == 'string' then
+            tag = false
+        elseif type(way) == 'table' and type(way.exchange) == 'string' and type(way.routing_key) == 'string' then
             local to = cjson.encode(way.exchange) .. ',' .. cjson.encode(way.routing_key)
             redis.call('ZADD', KEYS[2], ARGV[1], tag)
             redis.call('HSET', KEYS[1], tag, '[' .. item .. ',' .. to .. ']')
         end
-        return {KEYS[number], item, tag}
+        taken[#taken + 1] = {KEYS[number], item, tag}
     end
 end
+return taken
 """
 """KEYS: kombu's hash and index of unacknowledged messages, then the lists by priority. The note is spelled as kombu
 spells it, so that kombu acknowledges it and gives it back."""
@@ -50,10 +58,8 @@ def waiting_command(queue: str, timeout_seconds: float) -> tuple[Any, ...]:
     return "BLMOVE", queue, queue, "RIGHT", "RIGHT", timeout_seconds
 
 
-def take(redis: Redis, unacked_key: str, index_key: str, queues: Sequence[str]) -> Taken | None:
-    """Take the next message from the first of `queues` that has one, noted as unacknowledged since now."""
-    reply: Any = redis.register_script(_TAKE)(keys=[unacked_key, index_key, *queues], args=[time()])
-    if reply is None:
-        return None
-    queue, item, *tag = reply
-    return Taken(queue, item, tag[0].decode(errors="replace") if tag else None)
+def take(redis: Redis, unacked_key: str, index_key: str, queues: Sequence[str], max_count: int) -> list[Taken]:
+    """Take up to `max_count` messages, those of the first of `queues` first, noted as unacknowledged since now."""
+    script = redis.register_script(_TAKE)
+    reply: Any = script(keys=[unacked_key, index_key, *queues], args=[time(), max_count, MAX_TAKEN_BYTES])
+    return [Taken(queue, item, tag and tag.decode(errors="replace")) for queue, item, tag in reply]

@@ -1,5 +1,6 @@
 """The process that carries out commands: a Celery worker whose consumer survives any message."""
 
+import gc
 from functools import partial
 
 from billiard import pool
@@ -38,6 +39,8 @@ def run(settings: Settings) -> int:
         without_mingle=True,
         without_heartbeat=True,
     )
+    # Before the fork: neither parent nor children look through what is there for good each time they collect garbage.
+    gc.freeze()
     worker.start()
     return int(worker.exitcode or 0)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
@@ -24,7 +25,11 @@ DatabaseUnavailable = OperationalError
 
 
 def make_engine(url: str, *, pool_size: int = 1, statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS) -> Engine:
-    """Return an engine for a worker or relay process, whose work is one transaction at a time."""
+    """Return an engine for a worker or relay process, whose work is one transaction at a time.
+
+    Whoever uses it tries again where the database is unavailable. To find that out beforehand, for each transaction,
+    costs a small one an eighth of its time.
+    """
     engine = create_engine(url, connect_args=_connect_args(statement_timeout_seconds), **_options(pool_size))
     bound(engine, statement_timeout_seconds + ANSWER_MARGIN_SECONDS)
     _take_lost_for_unavailable(engine)
@@ -35,7 +40,7 @@ def make_async_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """Return an engine for the HTTP stub's reads, `pool_size` at once."""
     connect = bounded_async_connect(STATEMENT_TIMEOUT_SECONDS + ANSWER_MARGIN_SECONDS)
     arguments = _connect_args(STATEMENT_TIMEOUT_SECONDS) | {"async_creator_fn": connect}
-    engine = create_async_engine(url, connect_args=arguments, **_options(pool_size))
+    engine = create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **_options(pool_size))
     _take_lost_for_unavailable(engine.sync_engine)
     return engine
 
@@ -58,10 +63,11 @@ def _take_lost_for_unavailable(engine: Engine) -> None:
 def _options(pool_size: int) -> dict[str, Any]:
     return {
         "pool_size": pool_size,
-        "pool_pre_ping": True,
         "pool_timeout": POOL_TIMEOUT_SECONDS,
         # The text of an error would otherwise show the rows, and the secrets in them, to every log.
         "hide_parameters": True,
+        # Rows hold several JSON values each, and the standard library takes longer over one than the rest of the row.
+        "json_deserializer": orjson.loads,
     }
 
 

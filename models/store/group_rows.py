@@ -1,5 +1,6 @@
 """A job group as a row of its table, and back."""
 
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -14,18 +15,18 @@ _FIELDS = {name: str(field.alias) for name, field in JobGroupFields.model_fields
 _OWN_COLUMNS = [
     str(column.name) for column in job_groups.c if column.name in JobGroup.__slots__ and column.name != "intent"
 ]
+_own = attrgetter(*_OWN_COLUMNS)
+_COUNT_COLUMNS = [f"{bucket}_count" for bucket in Counts.__slots__]
+_counts = attrgetter(*Counts.__slots__)
 
 
 def row_of(group: JobGroup) -> dict[str, Any]:
     """Return the columns of `group`'s row, as JSON values, datetimes and UUIDs."""
     written = group.fields.model_dump(mode="json", context=REVEAL_SECRETS)
-    fields = {name: written[alias] for name, alias in _FIELDS.items()}
-    own = {name: getattr(group, name) for name in _OWN_COLUMNS}
-    counts = {f"{bucket}_count": getattr(group.counts, bucket) for bucket in Counts.__slots__}
     return {
-        **fields,
-        **own,
-        **counts,
+        **{name: written[alias] for name, alias in _FIELDS.items()},
+        **dict(zip(_OWN_COLUMNS, _own(group), strict=True)),
+        **dict(zip(_COUNT_COLUMNS, _counts(group.counts), strict=True)),
         "intent": group.intent,
         "status": group.status,
         "search": search_vector(group.fields),
@@ -37,6 +38,6 @@ def group_of(row: RowMapping) -> JobGroup:
     return JobGroup(
         fields=JobGroupFields.model_validate({alias: row[name] for name, alias in _FIELDS.items()}),
         intent=Intent(row["intent"]),
-        counts=Counts(*(row[f"{bucket}_count"] for bucket in Counts.__slots__)),
+        counts=Counts(*(row[column] for column in _COUNT_COLUMNS)),
         **{name: row[name] for name in _OWN_COLUMNS},
     )

@@ -84,7 +84,7 @@ class JobReader:
         return [(group_id, known) for group_id, known in self._connection.execute(query)]
 
     def _read(self, query: Select[Any]) -> list[Job]:
-        return [job_of(row) for row in self._connection.execute(query).mappings()]
+        return [job_of(row) for row in self._connection.execute(query).mappings().all()]
 
 
 def _pairs(pairs: Iterable[tuple[UUID, Any]], type_: TypeEngine[Any]) -> TableValuedAlias:

@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import ARRAY, Connection, any_, literal, select
+from sqlalchemy import ARRAY, Connection, any_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
 
-from models.commands import CommandEnvelope, derived_group_id, fingerprint
+from models.commands import CommandEnvelope, derived_group_id
 from models.event import DomainEvent, GroupEvent
 from models.events import JobGroupJobsAdded
 from models.job import Job
@@ -27,6 +26,17 @@ from models.store.job_reader import JobReader
 from models.store.job_rows import job_row
 from models.store.outbox import announce
 from models.store.tables import commands, events, job_groups, jobs
+
+# Each takes one array, so that it is the same statement, built and prepared once, for any number of values.
+_HANDLED = select(commands.c.id, commands.c.fingerprint, commands.c.outcome).where(
+    commands.c.id == any_(bindparam("ids", type_=ARRAY(commands.c.id.type)))
+)
+_LOCKED = (
+    select(job_groups)
+    .where(job_groups.c.id == any_(bindparam("ids", type_=ARRAY(job_groups.c.id.type))))
+    .order_by(job_groups.c.id)
+    .with_for_update(key_share=True)
+)
 
 JobKey = tuple[UUID, UUID]
 """The ids of a group and of one of its jobs."""
@@ -55,18 +65,14 @@ class UnitOfWork:
 
     def load_handled(self, command_ids: Iterable[str]) -> None:
         """Read which of `command_ids` have an outcome already."""
-        wanted = _one_of(commands.c.id, command_ids)
-        query = select(commands.c.id, commands.c.fingerprint, commands.c.outcome).where(wanted)
-        for id_, asked, outcome in self.connection.execute(query):
+        for id_, asked, outcome in self.connection.execute(_HANDLED, {"ids": list(command_ids)}):
             self.handled[id_] = HandledCommand(asked, Outcome.model_validate(outcome))
 
     def load(self, needs: Mapping[UUID, Needs]) -> None:
         """Load the groups in `needs` that exist, and what is needed of each. They are locked until the transaction
         ends, in the order of their ids, so that two transactions over the same groups wait for each other, never in a
         circle. A group's jobs are written under its lock alone."""
-        wanted = _one_of(job_groups.c.id, needs)
-        query = select(job_groups).where(wanted).order_by(job_groups.c.id).with_for_update(key_share=True)
-        for row in self.connection.execute(query).mappings():
+        for row in self.connection.execute(_LOCKED, {"ids": list(needs)}).mappings().all():
             self.loaded[row["id"]].group = group_of(row)
             self._stored_groups.add(row["id"])
         self._load_jobs(needs)
@@ -117,7 +123,7 @@ class UnitOfWork:
 
     def record(self, envelope: CommandEnvelope, outcome: Outcome) -> None:
         """Take the outcome of `envelope` into the inbox."""
-        handled = self.handled[envelope.id] = HandledCommand(fingerprint(envelope), outcome)
+        handled = self.handled[envelope.id] = HandledCommand(envelope.fingerprint, outcome)
         self._command_rows.append(
             {
                 "id": envelope.id,
@@ -173,8 +179,3 @@ class UnitOfWork:
         for job in found:
             self.loaded[job.group_id].jobs.setdefault(job.id, job)
             self._stored_jobs.add((job.group_id, job.id))
-
-
-def _one_of(column: Any, values: Iterable[Any]) -> Any:
-    """One array parameter, so that the statement is the same, and prepared once, for any number of values."""
-    return column == any_(literal(list(values), ARRAY(column.type)))

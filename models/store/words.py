@@ -12,9 +12,12 @@ _MAX_QUERY_WORDS = 20
 
 def words_of(text: str) -> list[str]:
     """Return the words in `text`, case and accents folded: "BATCH-2023-001, Zürich" gives batch, 2023, 001, zurich."""
+    return [word[:_MAX_WORD_LENGTH] for word in _WORD.findall(text.lower() if text.isascii() else _folded(text))]
+
+
+def _folded(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text).casefold()
-    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return [word[:_MAX_WORD_LENGTH] for word in _WORD.findall(bare)]
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
 def search_vector(fields: JobGroupFields) -> str:

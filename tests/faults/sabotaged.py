@@ -26,7 +26,7 @@ CUTS = {
     "after_commit": (BEFORE, "tasks.receiving", "tell_callers"),
     # in the worker's main process
     "before_ack": (BEFORE, "kombu.message", "Message.ack_log_error"),
-    "after_pop": (BEFORE, "kombu.transport.redis", "QoS.append"),
+    "after_pop": (BEFORE, "workers.guarded_redis", "_GuardedChannel._deliver"),
     # in the relay
     "before_publish": (BEFORE, "workers.publisher", "EventPublisher.publish"),
     "mid_publish": (BEFORE, "workers.publisher", "Producer.publish"),

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 import tasks.handling
 from models import names
 from models.command import Command
-from models.commands import MAX_COMMAND_BYTES, CommandEnvelope, canonical
+from models.commands import MAX_COMMAND_BYTES, CommandEnvelope
 from models.deciding import decide
 from models.loaded import Loaded
 from models.outcome import Outcome
@@ -330,7 +330,7 @@ def test_a_fault_of_ours_costs_only_the_command_that_meets_it(engine: Engine, mo
 
 
 def test_a_command_may_be_as_large_as_the_limit_and_no_larger(engine: Engine) -> None:
-    room = MAX_COMMAND_BYTES - len(canonical(create(new_id(), metadata={"text": ""})))
+    room = MAX_COMMAND_BYTES - len(create(new_id(), metadata={"text": ""}).canonical)
     largest = create(new_id(), metadata={"text": "x" * room})
     too_large = create(new_id(), metadata={"text": "x" * (room + 1)})
     assert told(handle(engine, [largest, too_large])) == ["succeeded", "payload_too_large"]

@@ -8,7 +8,7 @@ from kombu import Connection
 from redis import Redis
 
 from workers.guarded_redis import GuardedRedis
-from workers.redis_taking import take, waiting_command
+from workers.redis_taking import MAX_TAKEN_BYTES, take, waiting_command
 
 QUEUE, UNACKED, INDEX = "tests.taking", "tests.unacked", "tests.unacked.index"
 OPTIONS = {"unacked_key": UNACKED, "unacked_index_key": INDEX}
@@ -30,8 +30,7 @@ def send(redis_url: str, body: str) -> None:
 
 def test_what_is_taken_is_noted_as_kombu_notes_it(redis_url: str, redis: Redis) -> None:
     send(redis_url, "to nobody")
-    taken = take(redis, UNACKED, INDEX, [QUEUE])
-    assert taken is not None
+    (taken,) = take(redis, UNACKED, INDEX, [QUEUE], 1)
     assert redis.llen(QUEUE) == 0
     assert redis.zrange(INDEX, 0, -1) == [str(taken.tag).encode()]
     noted = json.loads(redis.hget(UNACKED, str(taken.tag)))
@@ -40,8 +39,7 @@ def test_what_is_taken_is_noted_as_kombu_notes_it(redis_url: str, redis: Redis) 
 
 def test_kombu_gives_back_what_a_killed_process_had_taken(redis_url: str, redis: Redis) -> None:
     send(redis_url, "once more")
-    taken = take(redis, UNACKED, INDEX, [QUEUE])
-    assert taken is not None
+    (taken,) = take(redis, UNACKED, INDEX, [QUEUE], 1)
     with Connection(redis_url, transport=GuardedRedis, transport_options=OPTIONS) as connection:
         queue = connection.SimpleQueue(QUEUE)
         queue.channel.qos.restore_by_tag(taken.tag)
@@ -55,17 +53,15 @@ def test_kombu_gives_back_what_a_killed_process_had_taken(redis_url: str, redis:
 @pytest.mark.parametrize("item", [b"5", b"\xff\xfe", b"null", b"[]", b'{"properties": {"delivery_tag": 5}}'])
 def test_what_is_no_message_is_taken_without_a_note(redis: Redis, item: bytes) -> None:
     redis.lpush(QUEUE, item)
-    taken = take(redis, UNACKED, INDEX, [QUEUE])
-    assert taken is not None
+    (taken,) = take(redis, UNACKED, INDEX, [QUEUE], 1)
     assert (taken.queue, taken.item, taken.tag) == (QUEUE.encode(), item, None)
     assert redis.hlen(UNACKED) == redis.llen(QUEUE) == 0
 
 
 def test_the_first_queue_that_has_a_message_is_served(redis: Redis) -> None:
-    assert take(redis, UNACKED, INDEX, ["tests.empty", QUEUE]) is None
+    assert take(redis, UNACKED, INDEX, ["tests.empty", QUEUE], 1) == []
     redis.lpush(QUEUE, b"5")
-    taken = take(redis, UNACKED, INDEX, ["tests.empty", QUEUE])
-    assert taken is not None
+    (taken,) = take(redis, UNACKED, INDEX, ["tests.empty", QUEUE], 1)
     assert taken.queue == QUEUE.encode()
 
 
@@ -73,3 +69,16 @@ def test_waiting_takes_nothing_and_changes_no_order(redis: Redis) -> None:
     redis.lpush(QUEUE, b"first", b"second")
     assert redis.execute_command(*waiting_command(QUEUE, 1)) == b"first"
     assert redis.lrange(QUEUE, 0, -1) == [b"second", b"first"]
+
+
+def test_no_more_is_taken_than_was_asked_for(redis: Redis) -> None:
+    redis.lpush(QUEUE, *(str(number) for number in range(5)))
+    taken = take(redis, UNACKED, INDEX, [QUEUE], 3)
+    assert [each.item for each in taken] == [b"0", b"1", b"2"]
+    assert redis.llen(QUEUE) == 2
+
+
+def test_taking_stops_at_a_size(redis: Redis) -> None:
+    large = b"x" * (MAX_TAKEN_BYTES - 1)
+    redis.lpush(QUEUE, large, b"5", b"6")
+    assert [each.item for each in take(redis, UNACKED, INDEX, [QUEUE], 10)] == [large, b"5"]

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from api_stub import outcomes
 from api_stub.outcomes import OutcomeListener
 from models import names
-from models.commands import CommandEnvelope, fingerprint
+from models.commands import CommandEnvelope
 from models.errors import CommandIdReused
 from models.outcome import HandledCommand, Outcome
 
@@ -82,7 +82,7 @@ def test_nobody_is_told_the_outcome_of_another_command_of_the_same_id() -> None:
     mine, others = command("a", x=1, y=2), command("a", x=1)
 
     async def inbox(envelope: CommandEnvelope) -> Outcome | None:
-        return HandledCommand(fingerprint(mine), outcome("a")).outcome_for(envelope)
+        return HandledCommand(mine.fingerprint, outcome("a")).outcome_for(envelope)
 
     async def test(listener: OutcomeListener) -> None:
         with listener.expecting(mine) as arrival, listener.expecting(others) as other:
@@ -127,7 +127,7 @@ def test_an_inbox_that_answers_late_is_asked_again() -> None:
 
 def test_who_used_an_id_that_the_inbox_has_for_another_command_is_told_so() -> None:
     async def inbox(envelope: CommandEnvelope) -> Outcome | None:
-        return HandledCommand(fingerprint(command("a", x=1)), outcome("a")).outcome_for(envelope)
+        return HandledCommand(command("a", x=1).fingerprint, outcome("a")).outcome_for(envelope)
 
     async def test(listener: OutcomeListener) -> None:
         with listener.expecting(command("a", x=2)) as arrival, pytest.raises(CommandIdReused):
