@@ -27,12 +27,12 @@ def write_page() -> None:
 
 
 def _section(table: Table) -> str:
-    required = " required |" if table.required else ""
+    more = [*(["ours is better by"] if table.ours else []), *(["required"] if table.required else [])]
     lines = [
         f"### {table.title}\n",
         *([f"{table.said}\n"] if table.said else []),
-        f"| | {table.unit} | rounds | ours is better by |{required}",
-        f"|---|---|---|---|{'---|' if required else ''}",
+        f"| | {' | '.join([table.unit, 'rounds', *more])} |",
+        f"|{'---|' * (3 + len(more))}",
         *[_row(table, name) for name in _by_median(table)],
         *([f"\n![{table.title}]({table.plot})"] if table.plot else []),
     ]
@@ -45,12 +45,14 @@ def _by_median(table: Table) -> list[str]:
 
 def _row(table: Table, name: str) -> str:
     figures = table.figures[name]
-    spread = f"{_spelled(min(figures))} to {_spelled(max(figures))}"
     is_ours = name == table.ours
-    ratio = "" if is_ours else f"{table.times_better(name):.2f} x"
-    shown = f"**{name}**" if is_ours else name
-    asked = f" {f'≥ {table.required[name]:g} x' if name in table.required else ''} |" if table.required else ""
-    return f"| {shown} | {_spelled(median(figures))} | {spread} | {ratio} |{asked}"
+    cells = [f"**{name}**" if is_ours else name, _spelled(median(figures))]
+    cells.append(f"{_spelled(min(figures))} to {_spelled(max(figures))}")
+    if table.ours:
+        cells.append("" if is_ours else f"{table.times_better(name):.2f} x")
+    if table.required:
+        cells.append(f"≥ {table.required[name]:g} x" if name in table.required else "")
+    return f"| {' | '.join(cells)} |"
 
 
 def _spelled(figure: float) -> str:

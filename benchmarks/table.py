@@ -18,8 +18,8 @@ class Table:
     title: str
     unit: str
     """Of every figure: `commands/s`, `ms`."""
-    ours: str
-    """The contestant that the others are compared with."""
+    ours: str | None
+    """The contestant that the others are compared with; None where the figures are parts of a whole."""
     figures: dict[str, list[float]]
     less_is_better: bool = False
     required: dict[str, float] = field(default_factory=dict)
@@ -38,6 +38,8 @@ class Table:
 
     def times_better(self, than: str) -> float:
         """Return how many times better ours is than another contestant, median against median."""
+        if self.ours is None:
+            raise ValueError("nothing is compared here")
         ours, other = median(self.figures[self.ours]), median(self.figures[than])
         return other / ours if self.less_is_better else ours / other
 
