@@ -26,13 +26,14 @@ def program_or_skip(source: Path, directory: Path) -> Path:
     return program
 
 
-def run(program: Path, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(program: Path, *arguments: str | Path, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the file `program` and return how it ended; nothing of this run's environment but the PATH is passed on."""
     environment = {"PATH": f"{Path(shutil.which('node') or 'node').parent}", **variables}
     return subprocess.run(
         ["node", program.name, *arguments],
         cwd=program.parent,
         env=environment,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,

@@ -13,6 +13,7 @@ from models.commands import CommandEnvelope, parse_command
 from models.events import EVENTS
 from models.fields import Priority
 from tasks.commands import app  # from where the tasks are
+from tests.contract_files import FOLDER
 from tests.published_schemas import as_published, errors_in
 
 DOCUMENT = asyncapi.document()
@@ -91,6 +92,11 @@ def test_so_is_every_command_of_the_batch() -> None:
     _, batch, _ = example(f"task.{names.HANDLE_BATCH}")
     for item in batch["commands"]:
         parse_command(CommandEnvelope.model_validate(item))
+
+
+def test_so_is_the_one_in_the_readme_of_the_contracts() -> None:
+    _, _, rest = (FOLDER / "README.md").read_text().partition("```json\n")
+    parse_command(read_document(rest.partition("```")[0].encode()))
 
 
 @pytest.mark.parametrize("name", EVENTS)
