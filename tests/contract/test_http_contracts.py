@@ -14,7 +14,7 @@ from models.events import EVENTS
 from tests.commands import Subscriber, ask, celery_client, command, create, new_id, patch
 from tests.contract.http_api import Service, client_of, problem_of
 from tests.contract_files import FOLDER, SCHEMAS
-from tests.published_schemas import errors_in
+from tests.published_schemas import as_published, errors_in
 
 GIVE_UP = {"code": "unreadable", "message": "no text on the page", "retryable": False}
 NAMES = sorted(file.stem for file in SCHEMAS.glob("*.json"))
@@ -124,12 +124,12 @@ def test_every_event_of_a_real_run_fits_the_schema_that_it_names(
     service: Service, anybody: httpx.Client, client: Celery
 ) -> None:
     every_type = {names.event_type(name) for name in EVENTS}
-    with Subscriber(service.settings.require("broker_url"), "#") as subscriber:  # which holds each to its schema
+    with Subscriber(service.settings.require("broker_url"), "#") as subscriber:
         groups = {reviewed_tried_again_and_cancelled(client).id, (expiring := out_of_time(client)).id}
         subscriber.receive(1, lambda event: event["type"] == names.event_type(names.JOB_GROUP_EXPIRED))
         expiring.report(0, 1)
         subscriber.receive(1, lambda event: event["type"] == names.event_type(names.JOB_EXPIRED))
         events = subscriber.receive(len(EVENTS), lambda event: event["subject"] in groups)
-    assert {event["type"] for event in events} == every_type
+    assert {as_published(event)["type"] for event in events} == every_type
     for schema in {event["dataschema"] for event in events}:
         assert anybody.get(schema).json()["$id"] == schema
