@@ -13,7 +13,7 @@ SUITABLE := import sys, shutil; \
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(STAMP) ## make the virtual environment in .venv
@@ -33,6 +33,10 @@ test: $(STAMP) ## run every test
 .PHONY: faults
 faults: $(STAMP) ## break everything, on both brokers, three times over (an hour); writes docs/faults.md
 	@FAULTS=full $(BIN)/python -m pytest tests/faults $(TESTS)
+
+.PHONY: contracts
+contracts: $(STAMP) ## write docs/contracts anew, unless that would break what is published
+	@$(BIN)/python -m tests.contract_files
 
 BENCH := $(VENV)/bench
 

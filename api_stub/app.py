@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from api_stub import (
     command_routes,
+    contract_routes,
     dead_letter_routes,
     docs_page,
     error_answers,
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(TellRateLimit)
     docs_page.install(app)
+    contract_routes.install(app)
     error_answers.install(app)
     for module in (
         group_routes,

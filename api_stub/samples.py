@@ -11,7 +11,7 @@ from models.commands import CommandEnvelope, parse_command
 from models.dead_letter import DeadLetterReason
 from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource, show_body
 from models.deciding import decide
-from models.event import GroupEvent
+from models.event import DomainEvent
 from models.events import cloud_event
 from models.explaining import explain_group
 from models.job_group import JobGroup
@@ -133,14 +133,15 @@ def _there(loaded: Loaded) -> JobGroup:
 def _send(loaded: Loaded, type_: str, data: dict[str, Any]) -> list[dict[str, Any]]:
     command = parse_command(CommandEnvelope(id=COMMAND_ID, type=type_, data=data))
     events = decide(loaded, command, CREATED_AT)
-    return [_published(event, loaded.happen(event, CREATED_AT).sequence) for event in events]
+    return [published(event, loaded.happen(event, CREATED_AT).sequence) for event in events]
 
 
-def _published(event: GroupEvent, sequence: int) -> dict[str, Any]:
+def published(event: DomainEvent, sequence: int | None, occurred_at: datetime = CREATED_AT) -> dict[str, Any]:
+    """Return `event` as subscribers receive it."""
     return cloud_event(
         id=UUID(COMMAND_ID),
         name=event.routing_key,
-        occurred_at=CREATED_AT,
+        occurred_at=occurred_at,
         data=event.model_dump(mode="json"),
         sequence=sequence,
         correlation_id=COMMAND_ID,

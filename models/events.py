@@ -1,10 +1,11 @@
 """The domain events: what happened, and the CloudEvents envelope it is published in."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from models import names
 from models.counts import CountsResource
@@ -173,6 +174,28 @@ _ALL: tuple[type[DomainEvent], ...] = (
 EVENTS: dict[str, type[DomainEvent]] = {event.name: event for event in _ALL}
 
 
+_Absent = SkipJsonSchema[None]
+"""What has nothing to say is left out, and never null."""
+
+
+class EventDocument(BaseModel):
+    """An event as it travels: a CloudEvents 1.0 document. It may come again, and then has the same `id`."""
+
+    specversion: Literal["1.0"]
+    id: UUID
+    source: str = Field(json_schema_extra={"format": "uri-reference"})
+    type: str = Field(description="the event's name and version, for instance ocr_invoice.job_group.created.v1")
+    subject: UUID | _Absent = Field(None, description="the group's id; absent where a rejected command named none")
+    time: datetime
+    datacontenttype: Literal["application/json"]
+    dataschema: str = Field(description="where the HTTP API serves the JSON Schema of `data`")
+    sequence: int | _Absent = Field(None, description="counts the group's events from 1, without a gap")
+    correlationid: str | _Absent = Field(None, description="what the command came with, else the command's id")
+    causationid: str | _Absent = Field(None, description="the id of the command that made it happen")
+    traceparent: str | _Absent = Field(None, description="W3C Trace Context")
+    data: dict[str, Any]
+
+
 def cloud_event(
     *,
     id: UUID,
@@ -196,7 +219,7 @@ def cloud_event(
         "subject": data.get("groupId"),
         "time": occurred_at.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
-        "dataschema": f"{names.EVENT_SOURCE}/schemas/{names.event_type(name)}",
+        "dataschema": names.schema_address(names.event_type(name)),
         "sequence": sequence,
         "correlationid": correlation_id,
         "causationid": causation_id,

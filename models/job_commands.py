@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StringConstraints, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, field_validator
 
 from models import names
 from models.command import Command
@@ -35,7 +35,9 @@ class JobFields(Request):
 
 
 class NewJob(JobFields):
-    """The same with its id."""
+    """One invoice document to read. A sender may leave `id` out: it has one by the time that this is checked."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("id"))
 
     id: UUID
 

@@ -2,6 +2,7 @@
 
 SERVICE = "ocr_invoice"
 EVENT_SOURCE = "/ocr-invoice-job-groups"
+SCHEMAS = "/schemas"
 
 # Commands: the `type` of a command, and the name of the Celery task that carries it.
 JOB_GROUP_CREATE = "job_group.create"
@@ -74,3 +75,8 @@ def event_type(name: str) -> str:
     """
     name = JOB_DISPATCHED if name.startswith(JOB_DISPATCHED) else name
     return f"{SERVICE}.{name}.v1"
+
+
+def schema_address(type_: str) -> str:
+    """Return where the HTTP API serves the JSON Schema of a command or an event: its `dataschema`."""
+    return f"{SCHEMAS}/{type_}"

@@ -21,8 +21,8 @@ class OutcomeError(Contract):
 class Outcome(Contract):
     """The one terminal answer to a command: `succeeded`, or `rejected` and nothing changed.
 
-    `group_id` is None where the command named no group, `version` where it was rejected: it is the group's after the
-    command.
+    It names no group where the command named none, and no version where it was rejected: the version is the group's
+    after the command.
     """
 
     command_id: str

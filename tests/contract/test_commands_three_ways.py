@@ -348,6 +348,7 @@ def test_an_item_that_is_no_command_costs_only_itself(
     strange: list[Any] = [5, {"id": "", "type": "job_group.create", "data": {}}, {"type": "job_group.create"}]
     send_batch(client, [item(good[0]), *strange, item(good[1])])
     assert {outcome["status"] for outcome in replies.of(good)} == {"succeeded"}
+    # The good ones are told before the others are kept.
     letters = eventually(lambda: len(found := graveyard.letters()) == len(strange) and found)
     assert sorted(str(orjson.loads(letter["body"])) for letter in letters) == sorted(map(str, strange))
     assert {letter["reason"] for letter in letters} == {"invalid_command"}

@@ -74,7 +74,7 @@ def test_the_same_idempotency_key_of_another_caller_is_another(url: str, service
     assert created[0].json()["data"]["id"] != created[1].json()["data"]["id"]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs", "/asyncapi.json", "/schemas"])
 def test_health_and_documentation_are_open(url: str, path: str) -> None:
     assert httpx.get(url + path, trust_env=False).status_code == 200
 
