@@ -12,6 +12,7 @@ from models import names
 from models.commands import CommandEnvelope
 
 BATCH_COUNT = 100
+EMPTY_TASK = "bench.nothing"
 
 
 def send_singly(broker_url: str, commands: Sequence[CommandEnvelope]) -> None:
@@ -29,11 +30,11 @@ def send_batches(broker_url: str, commands: Sequence[CommandEnvelope], count: in
             app.send_task(names.HANDLE_BATCH, kwargs={"commands": batch}, ignore_result=True, producer=producer)
 
 
-def send_nothing(broker_url: str, task: str, count: int) -> None:
-    """Queue `count` tasks called `task` that are told nothing."""
+def send_empty(broker_url: str, commands: Sequence[CommandEnvelope]) -> None:
+    """Queue, for each of `commands`, the task that does nothing, with the same data for it to ignore."""
     with _sender(broker_url) as (app, producer):
-        for _ in range(count):
-            app.send_task(task, producer=producer)
+        for command in commands:
+            app.send_task(EMPTY_TASK, kwargs=command.data, task_id=command.id, producer=producer)
 
 
 def empty_queue(broker_url: str) -> None:

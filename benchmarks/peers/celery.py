@@ -34,11 +34,6 @@ def handle(id: str, type: str, data: dict[str, Any]) -> None:
     work.handle(id, type, data)
 
 
-@app.task(name="bench.nothing")
-def nothing() -> None:
-    """What Celery costs."""
-
-
 def fill(commands: Sequence[CommandEnvelope]) -> None:
     """Queue a task for each of `commands`."""
     with app.producer_pool.acquire(block=True) as producer:

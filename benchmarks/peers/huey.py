@@ -1,4 +1,4 @@
-"""huey, on Redis alone. It acknowledges nothing: a task whose worker is killed is gone, and that much it need not do."""
+"""huey, on Redis alone. It acknowledges nothing, which is cheaper: a task whose worker is killed is gone."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,8 @@
 """What every peer does for one command: its group, an event and its inbox row, in one transaction.
 
-It is less than our own handling does. The tables are copies of ours, with every index; but nothing is validated, nothing
-is looked up before, no relay is woken and no caller is told. Three prepared statements, straight through the driver.
+It is less than our own handling does. The tables are copies of ours, with every index; but nothing is validated,
+nothing is looked up before, no relay is woken and no caller is told. Three prepared statements, straight through the
+driver.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.alternation import Contestants, alternate
-from benchmarks.contestants import run_ours, run_peer
+from benchmarks.contestants import Run
 from benchmarks.peers import CONCURRENCY, PROCESS_COUNT
 from benchmarks.sending import BATCH_COUNT, send_batches, send_singly
 from benchmarks.stage import BROKERS, Stage, stage
@@ -24,17 +24,17 @@ TITLES = {
     "mixed": "creates, updates and deletes on shared groups",
 }
 SAID = f"""\
-A backlog is worked off by {PROCESS_COUNT} worker processes ({OURS_COUNT:,} commands for ours, {PEERS_COUNT:,} for each \
-of the others); the rows in PostgreSQL are counted from outside, from the first tenth of them to the last. The others \
-take one message and one transaction for each command, and do less in it: group, event and inbox row in three prepared \
-statements straight through psycopg, on copies of our tables; nothing is validated, looked up or announced. They \
-acknowledge when the work is done, as ours does, huey excepted, which acknowledges nothing. Best settings by trial: \
-dramatiq with 4 threads in each process, taskiq, FastStream and procrastinate with {CONCURRENCY} commands at once in \
-each, Celery with 16 prefetched for each child."""
+A backlog is worked off by {PROCESS_COUNT} worker processes ({OURS_COUNT:,} commands for ours, {PEERS_COUNT:,} for \
+each of the others); the rows in PostgreSQL are counted from outside, from the first tenth of them to the last. The \
+others take one message and one transaction for each command, and do less in it: group, event and inbox row in three \
+prepared statements straight through psycopg, on copies of our tables; nothing is validated, looked up or announced. \
+They acknowledge when the work is done, as ours does, huey excepted, which acknowledges nothing. Best settings by \
+trial: dramatiq with 4 threads in each process, taskiq, FastStream and procrastinate with {CONCURRENCY} commands at \
+once in each, Celery with 16 prefetched for each child."""
 MIX = " 30 % create, 60 % update one of 500 groups, 10 % delete; every command succeeds."
 ONE = f"""\
-The same `job_group.create`, {SINGLES_COUNT:,} times: as the one command of a batch message, and as a Celery task of its \
-own, whose result Celery keeps as well."""
+The same `job_group.create`, {SINGLES_COUNT:,} times: as the one command of a batch message, and as a Celery task of \
+its own, whose result Celery keeps as well."""
 
 
 def measure(rounds: int, keep: Callable[[Table], None]) -> None:
@@ -47,10 +47,11 @@ def measure(rounds: int, keep: Callable[[Table], None]) -> None:
 
 
 def _against_peers(servers: Stage, broker: str, backlog: str, rounds: int) -> Table:
-    peers = {_label(peer): partial(run_peer, servers, broker, peer, backlog, PEERS_COUNT) for peer in PEERS[broker]}
+    ours, theirs = Run(servers, broker, backlog, OURS_COUNT), Run(servers, broker, backlog, PEERS_COUNT)
+    peers = {_label(peer): partial(theirs.peer, peer) for peer in PEERS[broker]}
     contestants: Contestants = {
-        OURS: partial(run_ours, servers, broker, send_batches, backlog, OURS_COUNT),
-        "Celery": partial(run_peer, servers, broker, "celery", backlog, PEERS_COUNT),
+        OURS: partial(ours.ours, send_batches),
+        "Celery": partial(theirs.peer, "celery"),
         **peers,
     }
     return Table(
@@ -66,9 +67,10 @@ def _against_peers(servers: Stage, broker: str, backlog: str, rounds: int) -> Ta
 
 def _batch_of_one(servers: Stage, broker: str, rounds: int) -> Table:
     ours, single = "ours, a batch of one", "ours, a task of its own"
+    run = Run(servers, broker, "creates", SINGLES_COUNT)
     contestants: Contestants = {
-        ours: partial(run_ours, servers, broker, partial(send_batches, count=1), "creates", SINGLES_COUNT),
-        single: partial(run_ours, servers, broker, send_singly, "creates", SINGLES_COUNT),
+        ours: partial(run.ours, partial(send_batches, count=1)),
+        single: partial(run.ours, send_singly),
     }
     return Table(
         topic=TOPIC,
