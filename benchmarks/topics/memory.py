@@ -76,9 +76,9 @@ def _run(servers: Stage) -> Curve:
             "API": [api, *api.children(recursive=True)],
         }
         callers = threading.Thread(target=lambda: asyncio.run(_call(settings)))
-        with sampled(processes, handled) as curve, counting(servers, "commands") as so_far:
+        with sampled(processes, handled) as curve:
             callers.start()
-            _send(servers, so_far)
+            _send(servers, handled)
             callers.join()
     return curve
 
