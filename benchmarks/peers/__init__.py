@@ -11,6 +11,6 @@ import os
 BROKER_URL = os.environ.get("BENCH_BROKER_URL", "")
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
 PROCESS_COUNT = 3
-"""Worker processes of each contestant. On four cores a fourth takes from the servers what it adds."""
+"""Worker processes of each contestant: of four cores that leaves one to PostgreSQL and the broker."""
 CONCURRENCY = 8
 """Commands that an asynchronous peer has in hand at once in each process, with a connection for each."""

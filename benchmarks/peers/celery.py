@@ -16,7 +16,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
-    # Enough for the children never to wait for the broker; more makes no difference.
+    # Enough for the children never to wait for the broker.
     worker_prefetch_multiplier=16,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,

@@ -11,7 +11,7 @@ from benchmarks.peers import BROKER_URL, PROCESS_COUNT, work
 from models.commands import CommandEnvelope
 
 THREAD_COUNT = 4
-"""In each process: while one waits for PostgreSQL another works. With eight they only wait for Python's lock."""
+"""In each process: while one waits for PostgreSQL another works."""
 
 broker = (
     RedisBroker(url=BROKER_URL)

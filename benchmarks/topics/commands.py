@@ -28,9 +28,9 @@ A backlog is worked off by {PROCESS_COUNT} worker processes ({OURS_COUNT:,} comm
 each of the others); the rows in PostgreSQL are counted from outside, from the first tenth of them to the last. The \
 others take one message and one transaction for each command, and do less in it: group, event and inbox row in three \
 prepared statements straight through psycopg, on copies of our tables; nothing is validated, looked up or announced. \
-They acknowledge when the work is done, as ours does, huey excepted, which acknowledges nothing. Best settings by \
-trial: dramatiq with 4 threads in each process, taskiq, FastStream and procrastinate with {CONCURRENCY} commands at \
-once in each, Celery with 16 prefetched for each child."""
+They acknowledge when the work is done, as ours does, huey excepted, which acknowledges nothing. Each has more in \
+hand than it has processes, so that none waits for the broker: dramatiq 4 threads in each process, taskiq, FastStream \
+and procrastinate {CONCURRENCY} commands at once in each, Celery 16 prefetched for each child."""
 MIX = " 30 % create, 60 % update one of 500 groups, 10 % delete; every command succeeds."
 ONE = f"""\
 The same `job_group.create`, {SINGLES_COUNT:,} times: as the one command of a batch message, and as a Celery task of \
