@@ -11,7 +11,7 @@ import matplotlib as mpl
 import psutil
 from matplotlib import pyplot
 
-SAMPLE_SECONDS = 0.5
+SAMPLE_SECONDS = 0.2
 MEBIBYTE = 2**20
 
 
@@ -43,7 +43,7 @@ class Curve:
 
 @contextmanager
 def sampled(processes: Mapping[str, list[psutil.Process]], handled: Callable[[], int]) -> Iterator[Curve]:
-    """Give a curve that grows, twice a second, until the end of the block."""
+    """Give a curve that grows, five times a second, until the end of the block."""
     curve, ended = Curve(), threading.Event()
 
     def sample() -> None:

@@ -26,6 +26,9 @@ CALLER_COUNT = 16
 WARM_UP_SHARE, WINDOW_SHARE = 0.1, 0.05
 ALLOWED_GROWTH = 1.1
 
+PROCESSES = ("API", "relay", "worker's main process", "worker's pool children")
+"""In the order of the page, which is that of the alphabet."""
+
 API_KEY = "memory-benchmark-key"
 PLOT = "memory.png"
 WARM, END = "after warm-up", f"after {COUNT:,} commands"
@@ -41,11 +44,12 @@ def measure(rounds: int, keep: Callable[[Table], None]) -> None:
     with stage(with_rabbitmq=False) as servers:
         curve = _run(servers)
     curve.draw(PAGE.with_name(PLOT))
-    for number, name in enumerate(curve.resident_mebibytes):
-        keep(_table(curve, name, plot=PLOT if number == len(curve.resident_mebibytes) - 1 else None))
+    for name in curve.resident_mebibytes:
+        keep(_table(curve, name))
 
 
-def _table(curve: Curve, name: str, plot: str | None) -> Table:
+def _table(curve: Curve, name: str) -> Table:
+    is_first = name == PROCESSES[0]
     warm = curve.between(name, COUNT * WARM_UP_SHARE, COUNT * (WARM_UP_SHARE + WINDOW_SHARE))
     end = curve.between(name, COUNT * (1 - WINDOW_SHARE), COUNT)
     return Table(
@@ -56,8 +60,8 @@ def _table(curve: Curve, name: str, plot: str | None) -> Table:
         figures={WARM: [round(warm, 1)], END: [round(end, 1)]},
         less_is_better=True,
         required={WARM: round(1 / ALLOWED_GROWTH, 3)},
-        said=SAID,
-        plot=plot,
+        said=SAID if is_first else "",
+        plot=PLOT if is_first else None,
     )
 
 
@@ -69,14 +73,9 @@ def _run(servers: Stage) -> Curve:
     with servers.service(settings, "worker", "relay", "api") as running, counting(servers, "commands") as handled:
         _wait_until_ready(settings)
         worker, relay, api = (psutil.Process(running[kind].pid) for kind in ("worker", "relay", "api"))
-        processes = {
-            "worker's main process": [worker],
-            "worker's pool children": worker.children(),
-            "relay": [relay],
-            "API": [api, *api.children(recursive=True)],
-        }
+        groups = [api, *api.children(recursive=True)], [relay], [worker], worker.children()
         callers = threading.Thread(target=lambda: asyncio.run(_call(settings)))
-        with sampled(processes, handled) as curve:
+        with sampled(dict(zip(PROCESSES, groups, strict=True)), handled) as curve:
             callers.start()
             _send(servers, handled)
             callers.join()
