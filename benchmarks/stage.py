@@ -62,7 +62,9 @@ class Stage:
             redis.flushall()
 
     @contextmanager
-    def running(self, name: str, command: list[str], variables: Mapping[str, str]) -> Iterator[ChildProcess]:
+    def running(
+        self, name: str, command: list[str], variables: Mapping[str, str], grace_seconds: float = GRACE_SECONDS
+    ) -> Iterator[ChildProcess]:
         """Run `python -m COMMAND` with `variables`, until the end of the block."""
         log = self.home / "logs" / f"{name}.log"
         spec = ProcessSpec(
@@ -70,7 +72,7 @@ class Stage:
             (sys.executable, "-m", *command),
             log,
             environment=os.environ | dict(variables),
-            grace_seconds=GRACE_SECONDS,
+            grace_seconds=grace_seconds,
         )
         process = ChildProcess(spec)
         try:
