@@ -18,6 +18,6 @@ def alternate(contestants: Contestants, rounds: int, unit: str) -> dict[str, lis
         for name in order:
             figure = contestants[name]()
             figures[name].append(round(figure, 3))
-            _console.print(f"round {number + 1}  {name:48} {figure:12,.1f} {unit}", highlight=False)
+            _console.print(f"round {number + 1}  {name:48} {figure:12,.1f} {unit}", highlight=False, soft_wrap=True)
         order = order[1:] + order[:1]
     return figures

@@ -41,8 +41,9 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Overwrite the rows of `table` that have the primary keys of `rows`."""
-    _execute(connection, _update(table), rows)
+    """Overwrite the rows of `table` that have the primary keys of `rows`, in the columns that these have."""
+    if rows:
+        _execute(connection, _update(table, tuple(rows[0])), rows)
 
 
 def _execute(connection: Connection, statement: Insert | Update, rows: Sequence[Row]) -> None:
@@ -58,8 +59,8 @@ def _insert(table: Table) -> Insert:
 
 
 @cache
-def _update(table: Table) -> Update:
-    columns = _writable(table)
+def _update(table: Table, names: tuple[str, ...]) -> Update:
+    columns = [table.c[name] for name in names]
     records = _records(columns)
     same_row = [records.c[key.name] == key for key in table.primary_key]
     changes = {c.name: records.c[c.name] for c in columns if not c.primary_key}

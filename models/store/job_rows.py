@@ -1,5 +1,7 @@
 """Jobs as rows of their table, and back."""
 
+from operator import attrgetter
+
 from sqlalchemy import RowMapping
 
 from models.job import Job
@@ -9,6 +11,9 @@ from models.store.bulk import Row
 from models.store.tables import jobs
 
 _PLAIN = [str(column.name) for column in jobs.c if column.name not in ("document", "status", "error")]
+_FIXED = {"number", "external_id", "metadata", "created_at"}
+_CHANGING = [name for name in _PLAIN if name not in _FIXED]
+_changing = attrgetter(*_CHANGING)
 
 
 def job_row(job: Job) -> Row:
@@ -16,6 +21,15 @@ def job_row(job: Job) -> Row:
     return {
         **{name: getattr(job, name) for name in _PLAIN},
         "document": job.document.model_dump(mode="json", exclude_none=True),
+        "status": job.status,
+        "error": job.error.model_dump(mode="json") if job.error else None,
+    }
+
+
+def changed_row(job: Job) -> Row:
+    """Return the columns that may change of `job`'s row, and its key."""
+    return {
+        **dict(zip(_CHANGING, _changing(job), strict=True)),
         "status": job.status,
         "error": job.error.model_dump(mode="json") if job.error else None,
     }

@@ -23,7 +23,7 @@ from models.outcome import HandledCommand, Outcome
 from models.store.bulk import Row, insert_rows, update_rows
 from models.store.group_rows import group_of, row_of
 from models.store.job_reader import JobReader
-from models.store.job_rows import job_row
+from models.store.job_rows import changed_row, job_row
 from models.store.outbox import announce
 from models.store.tables import commands, events, job_groups, jobs
 
@@ -157,9 +157,13 @@ class UnitOfWork:
         insert_rows(self.connection, job_groups, [row for id_, row in rows.items() if id_ not in self._stored_groups])
 
     def _save_jobs(self) -> None:
-        rows = {key: job_row(self.loaded[key[0]].jobs[key[1]]) for key in self._changed_jobs}
-        update_rows(self.connection, jobs, [row for key, row in rows.items() if key in self._stored_jobs])
-        insert_rows(self.connection, jobs, [row for key, row in rows.items() if key not in self._stored_jobs])
+        changed = {key: self.loaded[key[0]].jobs[key[1]] for key in self._changed_jobs}
+        update_rows(
+            self.connection, jobs, [changed_row(job) for key, job in changed.items() if key in self._stored_jobs]
+        )
+        insert_rows(
+            self.connection, jobs, [job_row(job) for key, job in changed.items() if key not in self._stored_jobs]
+        )
 
     def _load_jobs(self, needs: Mapping[UUID, Needs]) -> None:
         reader = JobReader(self.connection)
