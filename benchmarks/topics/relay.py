@@ -59,7 +59,7 @@ def _compared(
 
         figures = alternate({ours: relay, plain: loop}, rounds, "events/s")
     return Table(
-        topic="Relay",
+        topic="relay",
         title=f"A backlog to {queues} on {broker}",
         unit="events/s",
         ours=ours,

@@ -49,7 +49,7 @@ def measure(rounds: int, keep: Callable[[Table], None]) -> None:
                     _note(figures, PLAIN, _published(servers.broker_url(broker), arrivals, EVENT_COUNT))
             keep(
                 Table(
-                    topic="Relay",
+                    topic="relay",
                     title=f"Commit to subscriber on {broker}, idle",
                     unit="ms",
                     ours=f"{RELAY}, p50",

@@ -1,0 +1,29 @@
+"""`python -m benchmarks.scaling`: measure the costs, and simulate with them."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.scaling import __doc__ as explained
+from benchmarks.scaling.commands import costs_of_commands
+from benchmarks.scaling.drawing import draw
+from benchmarks.scaling.events import costs_of_events
+from benchmarks.stage import stage
+
+COSTS = Path(__file__).parent / "costs.json"
+
+
+def main(simulate: Annotated[bool, typer.Option("--simulate", help="Measure nothing.")] = False) -> None:
+    if not simulate:
+        with stage() as servers:
+            costs = {"commands": costs_of_commands(servers), "events": costs_of_events(servers)}
+        COSTS.write_text(json.dumps(costs, indent=1) + "\n")
+    draw(json.loads(COSTS.read_text()))
+
+
+main.__doc__ = explained
+
+if __name__ == "__main__":
+    typer.run(main)
