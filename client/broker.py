@@ -6,6 +6,7 @@ from amqp.exceptions import MessageNacked
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError as BrokerError
+from kombu.transport.base import Transport
 from redis import RedisError
 
 from models import names
@@ -53,7 +54,7 @@ def is_redis(broker_url: str) -> bool:
     return broker_url.startswith("redis")
 
 
-def connect(broker_url: str, *, heartbeat_seconds: int = 0) -> Connection:
+def connect(broker_url: str, *, heartbeat_seconds: int = 0, transport: type[Transport] | None = None) -> Connection:
     """Return a kombu connection (not yet open) whose every wait is bounded.
 
     One that only reads learns nothing of a network that swallows everything, but for the heartbeats that it asks for.
@@ -63,6 +64,7 @@ def connect(broker_url: str, *, heartbeat_seconds: int = 0) -> Connection:
         broker_url,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         heartbeat=heartbeat_seconds,
+        transport=transport,
         transport_options=transport_options(broker_url),
     )
 

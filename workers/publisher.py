@@ -12,9 +12,16 @@ from sqlalchemy import RowMapping
 from client.broker import CONNECT_TIMEOUT_SECONDS, EVENT_EXCHANGE, SOCKET_TIMEOUT_SECONDS, connect, is_redis
 from models import names
 from models.store.outbox import cloud_event_of
+from workers.batched_rabbitmq import BatchedRabbitMQ, BatchedRabbitMQOverTls
+from workers.batched_redis import BatchedRedis
 
 CONTENT_TYPE = "application/cloudevents+json"
-CONFIRM_TIMEOUT_SECONDS = 10
+_TRANSPORTS = {
+    "redis": BatchedRedis,
+    "rediss": BatchedRedis,
+    "amqp": BatchedRabbitMQ,
+    "amqps": BatchedRabbitMQOverTls,
+}
 
 
 class EventPublisher:
@@ -24,7 +31,7 @@ class EventPublisher:
     """
 
     def __init__(self, broker_url: str, *, stream_max_count: int) -> None:
-        self._connection = connect(broker_url)
+        self._connection = connect(broker_url, transport=_TRANSPORTS[broker_url.partition("://")[0]])
         self._stream_max_count = stream_max_count
         self._redis = _redis(broker_url) if is_redis(broker_url) else None
 
@@ -39,23 +46,26 @@ class EventPublisher:
             self._redis.close()
 
     def publish(self, events: Sequence[RowMapping]) -> None:
-        """Publish `events` in their order. Returns when the broker has confirmed all of them."""
+        """Publish `events` in their order. Returns when the broker has confirmed all of them.
+
+        Where it raises, some may be with their subscribers: all are to be published again.
+        """
         documents = [orjson.dumps(cloud_event_of(event)) for event in events]
-        for event, document in zip(events, documents, strict=True):
-            self._producer.publish(
-                document,
-                routing_key=event["name"],
-                content_type=CONTENT_TYPE,
-                content_encoding="binary",  # else a subscriber would get text from RabbitMQ and bytes from Redis
-                message_id=str(event["id"]),
-                type=names.event_type(event["name"]),
-                confirm_timeout=CONFIRM_TIMEOUT_SECONDS,
-            )
+        with self._producer.batch():
+            for event, document in zip(events, documents, strict=True):
+                self._producer.publish(
+                    document,
+                    routing_key=event["name"],
+                    content_type=CONTENT_TYPE,
+                    content_encoding="binary",  # else a subscriber would get text from RabbitMQ and bytes from Redis
+                    message_id=str(event["id"]),
+                    type=names.event_type(event["name"]),
+                )
         if self._redis:
             self._append_to_stream(self._redis, documents)
 
     def _append_to_stream(self, redis: Redis, documents: Sequence[bytes]) -> None:
-        with redis.pipeline(transaction=False) as pipeline:
+        with redis.pipeline(transaction=True) as pipeline:
             for document in documents:
                 pipeline.xadd(names.EVENT_STREAM, {"event": document}, maxlen=self._stream_max_count, approximate=True)
             pipeline.execute()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from client.broker import broker_errors
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
-from models.store.outbox import last_position, lead, listen, stamp, unpublished, wait_for_events
+from models.store.outbox import last_position, lead, listen, read_in_order, stamp, unpublished, wait_for_events
 from settings import Settings
 from workers.lifetime import run_until_stopped
 from workers.publisher import EventPublisher
@@ -51,6 +51,7 @@ def _take_the_lead(connection: Connection, stop: Event) -> bool:
 
 def _relay(connection: Connection, publisher: EventPublisher, stop: Event) -> None:
     listen(connection)
+    read_in_order(connection)
     position = last_position(connection)
     while not stop.is_set():
         batch = unpublished(connection, BATCH_COUNT)

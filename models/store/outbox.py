@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, text, update
+from sqlalchemy import Connection, RowMapping, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger
 
@@ -47,12 +47,14 @@ def last_position(connection: Connection) -> int:
 
 
 def stamp(connection: Connection, published: Sequence[RowMapping], after: int) -> int:
-    """Give `published`, which the broker has confirmed, the positions that follow `after`; return the last one."""
-    numbered = func.unnest(_ORDINALS).table_valued("ordinal", with_ordinality="rank").render_derived()
+    """Give `published`, which the broker has confirmed, the positions that follow `after`; return the last one.
+
+    `published` is in the order of :func:`unpublished`: an event's number in it is found by halving.
+    """
     statement = (
         update(events)
-        .where(events.c.ordinal == numbered.c.ordinal, events.c.position.is_(None))
-        .values(position=bindparam("after", type_=BigInteger) + numbered.c.rank)
+        .where(events.c.ordinal == any_(_ORDINALS), events.c.position.is_(None))
+        .values(position=bindparam("after", type_=BigInteger) + func.width_bucket(events.c.ordinal, _ORDINALS))
     )
     connection.execute(statement, {"ordinals": [event["ordinal"] for event in published], "after": after})
     return after + len(published)
@@ -61,6 +63,14 @@ def stamp(connection: Connection, published: Sequence[RowMapping], after: int) -
 def announce(connection: Connection) -> None:
     """Wake the relay when the current transaction commits."""
     connection.execute(select(func.pg_notify(_CHANNEL, "")))
+
+
+def read_in_order(connection: Connection) -> None:
+    """Let `connection` find the next events by their index, and never by sorting a backlog.
+
+    PostgreSQL learns of a backlog late. Until then it takes it for less than a batch, and sorts all of it for each one.
+    """
+    connection.execute(text("SET enable_sort = off"))
 
 
 def listen(connection: Connection) -> None:

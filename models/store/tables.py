@@ -170,8 +170,9 @@ events = Table(
 )
 # The relay's next batch. Small: it holds what is not yet published.
 Index("ix_events_unpublished", events.c.ordinal, postgresql_where=events.c.position.is_(None))
-# The feed and the last position given.
-Index("ix_events_position", events.c.position)
+# The feed and the last position given. Were unpublished events in it, a backlog that is new to the planner would be
+# looked for here, and all of it be sorted for each batch.
+Index("ix_events_position", events.c.position, postgresql_where=events.c.position.is_not(None))
 
 attempts = Table(
     "attempts",  # at commands whose message came back: one that keeps killing its worker has to end

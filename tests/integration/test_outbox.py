@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,20 +11,28 @@ from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_ev
 from kombu import Connection as KombuConnection
 from kombu import Message, Queue
 from redis import Redis
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Engine, RowMapping, text
 
 from client.broker import EVENT_EXCHANGE, broker_errors
 from models import names
 from models.store.bulk import insert_rows
 from models.store.engine import DatabaseUnavailable, make_engine
-from models.store.outbox import announce, last_position, lead, stamp, unpublished, wait_for_events
+from models.store.outbox import last_position, lead, stamp, unpublished, wait_for_events
 from models.store.tables import events
 from tasks.handling import handle
-from tests.commands import Subscriber, create, delete, eventually, ids_of, new_id, patch, select
+from tests.commands import Subscriber, create, delete, eventually, ids_of, new_id, patch
+from tests.integration.relaying import (
+    STREAM_MAX_COUNT,
+    all_are_published,
+    connected,
+    publish_everything,
+    publishing,
+    relaying,
+    row,
+    stored,
+    write,
+)
 from workers.publisher import EventPublisher
-from workers.relay import _relay
-
-STREAM_MAX_COUNT = 1000
 
 
 @pytest.fixture
@@ -41,67 +46,6 @@ def engine(clean_database: str) -> Iterator[Engine]:
 def broker_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
-
-
-def row(number: int, group_id: UUID, *, id_: UUID | None = None, name: str = names.JOB_GROUP_UPDATED) -> dict[str, Any]:
-    """An event; its data tell its number."""
-    return {
-        "group_id": group_id,
-        "id": id_ or uuid4(),
-        "sequence": number,
-        "name": name,
-        "data": {"groupId": str(group_id), "number": number},
-        "occurred_at": datetime.now(UTC),
-    }
-
-
-def write(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
-    with engine.begin() as connection:
-        insert_rows(connection, events, rows)
-        announce(connection)
-
-
-def stored(engine: Engine) -> list[dict[str, Any]]:
-    url = engine.url.render_as_string(hide_password=False)
-    return select(url, "SELECT * FROM events ORDER BY position, ordinal")
-
-
-@contextmanager
-def connected(engine: Engine) -> Iterator[Connection]:
-    """A connection as the relay has one; closed, not pooled, at the end."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection
-        connection.invalidate()
-
-
-@contextmanager
-def relaying(engine: Engine, publisher: Any) -> Iterator[Any]:
-    """Run the relay in a thread; its future tells how it ended."""
-    stop = Event()
-
-    def run() -> None:
-        with connected(engine) as connection:
-            _relay(connection, publisher, stop)
-
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(run)
-        stop.set()
-        with engine.begin() as connection:
-            announce(connection)  # it need not wait for its next poll
-
-
-def publishing(broker_url: str) -> EventPublisher:
-    return EventPublisher(broker_url, stream_max_count=STREAM_MAX_COUNT)
-
-
-def all_are_published(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return not unpublished(connection, 1)
-
-
-def publish_everything(engine: Engine, broker_url: str) -> None:
-    with publishing(broker_url) as publisher, relaying(engine, publisher):
-        eventually(lambda: all_are_published(engine))
 
 
 def test_a_transaction_that_commits_late_is_not_skipped(engine: Engine) -> None:
