@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api_stub import operations
 from api_stub.auth import reading_caller
 from api_stub.backends import OpenBackends
 from api_stub.documents import DeadLetterAnswer, DeadLetterList, json_response
-from api_stub.listings import DeadLetterPage, no_parameters, once_each
+from api_stub.listings import DeadLetterPage, no_parameters, once_each, page_links
 from api_stub.problems import Problem
 from models.store import dead_letter_reads
 
@@ -17,11 +17,13 @@ router = APIRouter(prefix="/dead-letters", tags=["dead letters"], dependencies=[
 
 
 @router.get("", dependencies=[once_each], **operations.LIST_DEAD_LETTERS)
-async def list_dead_letters(page: DeadLetterPage, backends: OpenBackends) -> Response:
+async def list_dead_letters(asked: DeadLetterPage, request: Request, backends: OpenBackends) -> Response:
     """List the messages that were set aside, newest first."""
     async with backends.engine.connect() as connection:
-        letters, total = await dead_letter_reads.list_dead_letters(connection, **dict(page))
-    return json_response(DeadLetterList.model_construct(data=letters, total=total))
+        page = await dead_letter_reads.list_dead_letters(connection, asked.paging(), reason=asked.reason)
+    return json_response(
+        DeadLetterList.model_construct(data=page.items, total=page.total), headers=page_links(request, page)
+    )
 
 
 @router.get("/{id}", dependencies=[no_parameters], **operations.GET_DEAD_LETTER)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from fastapi import Response
 from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from models.contract import Contract
 from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource
@@ -26,18 +27,24 @@ class JobGroupAnswer(Answer):
     data: JobGroupResource
 
 
-class JobGroupList(Answer):
-    """A page of job groups; `total` counts those on all pages."""
+class List(Answer):
+    """A page; `total` counts what is on all pages."""
+
+    total: int | SkipJsonSchema[None] = Field(
+        None, description="Left out with `count=none`.", exclude_if=lambda total: total is None
+    )
+
+
+class JobGroupList(List):
+    """A page of job groups."""
 
     data: list[JobGroupResource]
-    total: int
 
 
-class JobList(Answer):
-    """A page of a group's jobs; `total` counts those on all pages."""
+class JobList(List):
+    """A page of a group's jobs."""
 
     data: list[JobResource]
-    total: int
 
 
 class JobAnswer(Answer):
@@ -46,18 +53,16 @@ class JobAnswer(Answer):
     data: JobResource
 
 
-class EventList(Answer):
-    """A page of a group's events, as CloudEvents; `total` counts those on all pages."""
+class EventList(List):
+    """A page of a group's events, as CloudEvents."""
 
     data: list[dict[str, Any]]
-    total: int
 
 
-class DeadLetterList(Answer):
-    """A page of dead letters, without what is in them; `total` counts those on all pages."""
+class DeadLetterList(List):
+    """A page of dead letters, without what is in them."""
 
     data: list[DeadLetterResource]
-    total: int
 
 
 class DeadLetterAnswer(Answer):

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from api_stub import headers, operations
@@ -11,7 +11,7 @@ from api_stub.auth import reading_caller
 from api_stub.backends import Backends, OpenBackends
 from api_stub.bodies import GroupFields, MergePatch
 from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, json_response
-from api_stub.listings import GroupPage, no_parameters, once_each
+from api_stub.listings import GroupPage, no_parameters, once_each, page_links
 from api_stub.problems import Problem
 from api_stub.sender import Respond, Sender
 from models import names
@@ -39,12 +39,14 @@ router = APIRouter(prefix=PREFIX, tags=["job groups"], dependencies=[Depends(rea
 
 
 @router.get("", dependencies=[once_each], **operations.LIST_GROUPS)
-async def list_job_groups(page: GroupPage, backends: OpenBackends) -> Response:
+async def list_job_groups(asked: GroupPage, request: Request, backends: OpenBackends) -> Response:
     """List job groups."""
     async with backends.engine.connect() as connection:
-        groups, total = await queries.list_groups(connection, page.listing())
-    resources = [JobGroupResource.of(group) for group in groups]
-    return json_response(JobGroupList.model_construct(data=resources, total=total))
+        page = await queries.list_groups(connection, asked.listing())
+    resources = [JobGroupResource.of(group) for group in page.items]
+    return json_response(
+        JobGroupList.model_construct(data=resources, total=page.total), headers=page_links(request, page)
+    )
 
 
 @router.post("", dependencies=[no_parameters], **operations.CREATE_GROUP)

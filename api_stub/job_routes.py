@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api_stub import operations
 from api_stub.auth import reading_caller
@@ -11,7 +11,7 @@ from api_stub.backends import Backends, OpenBackends
 from api_stub.bodies import JobsToAdd, ReviewBody
 from api_stub.documents import JobAnswer, JobList, json_response
 from api_stub.group_routes import PREFIX, GroupId, changed, existing_group
-from api_stub.listings import JobPage, no_parameters, once_each
+from api_stub.listings import JobPage, no_parameters, once_each, page_links
 from api_stub.problems import Problem
 from api_stub.sender import Respond, Sender
 from models import names
@@ -25,12 +25,12 @@ router = APIRouter(prefix=PREFIX + "/{id}/jobs", tags=["jobs"], dependencies=[De
 
 
 @router.get("", dependencies=[once_each], **operations.LIST_JOBS)
-async def list_jobs(id_: GroupId, page: JobPage, backends: OpenBackends) -> Response:
+async def list_jobs(id_: GroupId, asked: JobPage, request: Request, backends: OpenBackends) -> Response:
     """List the OCR jobs of a group, one for each invoice document."""
     await existing_group(backends, id_)
     async with backends.engine.connect() as connection:
-        jobs, total = await queries.list_jobs(connection, id_, page.listing())
-    return json_response(JobList.model_construct(data=jobs, total=total))
+        page = await queries.list_jobs(connection, id_, asked.listing())
+    return json_response(JobList.model_construct(data=page.items, total=page.total), headers=page_links(request, page))
 
 
 @router.post("", dependencies=[no_parameters], **operations.ADD_JOBS)

@@ -1,6 +1,6 @@
 """The life of a group: its owners' words, its history, and why it is as it is."""
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api_stub import operations
 from api_stub.auth import reading_caller
@@ -9,7 +9,7 @@ from api_stub.bodies import RetryBody
 from api_stub.documents import EventList, ExplanationAnswer, json_response
 from api_stub.group_routes import PREFIX, GroupId, IfMatch, changed, existing_group, target
 from api_stub.job_routes import JobId
-from api_stub.listings import HistoryPage, no_parameters, once_each
+from api_stub.listings import HistoryPage, no_parameters, once_each, page_links
 from api_stub.problems import Problem
 from api_stub.sender import Sender
 from models import names
@@ -58,12 +58,14 @@ async def retry_job_group(
 
 
 @router.get("/events", dependencies=[once_each], **operations.HISTORY)
-async def list_events(id_: GroupId, page: HistoryPage, backends: OpenBackends) -> Response:
+async def list_events(id_: GroupId, asked: HistoryPage, request: Request, backends: OpenBackends) -> Response:
     """List what happened to a group, oldest first, as it was published."""
     await existing_group(backends, id_)
     async with backends.engine.connect() as connection:
-        events, total = await queries.list_history(connection, id_, page.limit, page.offset)
-    return json_response(EventList.model_construct(data=events, total=total))
+        page = await queries.list_history(connection, id_, asked.paging())
+    return json_response(
+        EventList.model_construct(data=page.items, total=page.total), headers=page_links(request, page)
+    )
 
 
 @router.get("/explain", dependencies=[no_parameters], **operations.EXPLAIN)

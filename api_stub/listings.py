@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from api_stub import samples
 from api_stub.problems import Problem
 from models.dead_letter import DeadLetterReason
+from models.store.cursors import MAX_CURSOR_LENGTH
 from models.store.filter_fields import FIELDS
 from models.store.filters import MAX_CONDITIONS, MAX_DEPTH, OPERATORS
+from models.store.paging import Count, Page, Paging
 from models.store.queries import Listing
 from models.store.sorting import GROUP_SORTS, JOB_SORTS, Direction
 
@@ -24,17 +27,50 @@ A field stands beside a value that it must equal, or beside an object of operato
 deep. Fields: {", ".join(FIELDS)}, and metadata.KEY for any key."""
 FILTER_FORMAT = "job-group-filter"
 """JSON within a string, which a schema can only name."""
+_CURSOR = """Where the page begins, from the `Link` header of the page beside it: as cheap as the first page,
+however deep, and nothing is skipped or shown twice when others come and go meanwhile. Opaque, and good for the list,
+sort, order, filter and search it was given for; `limit` may change."""
+CURSOR_FORMAT = "page-cursor"
+_COUNT = """How `total` comes about: `exact` counts all rows, which takes the longer the more there are;
+`estimated` asks PostgreSQL's statistics; `none` leaves it out."""
 _SEARCH = "Words, each the beginning of a word in name, description, batchNumber or tags: 2023 finds BATCH-2023-001."
 
 
-class JobListing(BaseModel):
-    """A page of jobs."""
+class HistoryListing(BaseModel):
+    """A page of a group's events."""
 
     model_config = ConfigDict(extra="forbid")
-    sorts: ClassVar[Collection[str]] = JOB_SORTS
 
     limit: int = Field(50, ge=1, le=100, description="Items on the page.")
-    offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page.")
+    offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page, which takes its time; see `cursor`.")
+    cursor: str | SkipJsonSchema[None] = Field(
+        None, max_length=MAX_CURSOR_LENGTH, description=_CURSOR, json_schema_extra={"format": CURSOR_FORMAT}
+    )
+    count: Count = Field("exact", description=_COUNT)
+
+    @field_validator("cursor")
+    @classmethod
+    def _alone(cls, cursor: str | None, info: ValidationInfo) -> str | None:
+        if cursor is not None and info.data.get("offset"):
+            raise ValueError("must not stand beside an offset")
+        return cursor
+
+    def paging(self) -> Paging:
+        """Return which page to ask the database for."""
+        return Paging(self.limit, self.offset, self.cursor, self.count)
+
+
+class DeadLetterListing(HistoryListing):
+    """A page of dead letters."""
+
+    reason: DeadLetterReason | None = Field(None, description="Only those that died of this.")
+
+
+class JobListing(HistoryListing):
+    """A page of jobs."""
+
+    sorts: ClassVar[Collection[str]] = JOB_SORTS
+
     sort: str = Field("createdAt", json_schema_extra={"enum": list(JOB_SORTS)})
     order: Direction = Field("desc", description="Nulls come last in both.")
 
@@ -50,21 +86,6 @@ class JobListing(BaseModel):
         return Listing(**self.model_dump())
 
 
-class HistoryListing(BaseModel):
-    """A page of a group's events."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(50, ge=1, le=100, description="Items on the page.")
-    offset: int = Field(0, ge=0, le=2**63 - 1, description="Items before the page.")
-
-
-class DeadLetterListing(HistoryListing):
-    """A page of dead letters."""
-
-    reason: DeadLetterReason | None = Field(None, description="Only those that died of this.")
-
-
 class GroupListing(JobListing):
     """A page of groups."""
 
@@ -74,6 +95,18 @@ class GroupListing(JobListing):
         None, description=_FILTER, examples=[samples.FILTER], json_schema_extra={"format": FILTER_FORMAT}
     )
     search: str | SkipJsonSchema[None] = Field(None, description=_SEARCH, examples=["2023"])
+
+
+def page_links(request: Request, page: Page[Any]) -> dict[str, str]:
+    """Return the `Link` header (RFC 8288) that leads from `page` to those beside it; none where there is none."""
+    asked = {name: value for name, value in request.query_params.items() if name not in ("cursor", "offset")}
+    beside = {"next": page.next, "prev": page.previous}
+    links = [
+        f'<{request.url.path}?{urlencode(asked | {"cursor": cursor})}>; rel="{relation}"'
+        for relation, cursor in beside.items()
+        if cursor
+    ]
+    return {"Link": ", ".join(links)} if links else {}
 
 
 async def _once_each(request: Request) -> None:

@@ -31,6 +31,12 @@ def _header(description: str, example: str) -> dict[str, Any]:
 
 
 ETAG = {"ETag": _header("The group's version, for `If-Match` and `If-None-Match`.", '"1"')}
+LINK = {
+    "Link": _header(
+        "The pages beside this one (RFC 8288), where there are any: `next` and `prev`.",
+        '</ocr-invoice-job-groups?limit=50&cursor=abc>; rel="next"',
+    )
+}
 LOCATION = {"Location": _header("Where the result is.", "/ocr-invoice-job-groups/0186071a-5d40-7000-8000-000000000001")}
 COMMAND_LOCATION = {"Location": _header("Tells the outcome.", "/commands/0186071a-5d40-7000-8000-000000000001")}
 RATE_LIMIT = {

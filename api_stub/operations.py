@@ -18,7 +18,18 @@ from api_stub.documents import (
     JobGroupList,
     JobList,
 )
-from api_stub.openapi import APPLIED, COMMAND_LOCATION, ETAG, LOCATION, Responses, answer, body, patch_body, problems
+from api_stub.openapi import (
+    APPLIED,
+    COMMAND_LOCATION,
+    ETAG,
+    LINK,
+    LOCATION,
+    Responses,
+    answer,
+    body,
+    patch_body,
+    problems,
+)
 from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
 
@@ -48,7 +59,7 @@ _ACCEPTED[202]["model"] = CommandAccepted
 
 LIST_GROUPS: Operation = {
     "response_model": JobGroupList,
-    "responses": answer(200, "A page of groups.", "groups") | problems(*_READ),
+    "responses": answer(200, "A page of groups.", "groups", LINK) | problems(*_READ),
 }
 CREATE_GROUP: Operation = {
     "status_code": 201,
@@ -89,7 +100,7 @@ RETRY: Operation = {
 }
 HISTORY: Operation = {
     "response_model": EventList,
-    "responses": answer(200, "A page of the group's events.", "events") | problems("not_found", *_READ),
+    "responses": answer(200, "A page of the group's events.", "events", LINK) | problems("not_found", *_READ),
 }
 EXPLAIN: Operation = {
     "response_model": ExplanationAnswer,
@@ -97,7 +108,7 @@ EXPLAIN: Operation = {
 }
 LIST_JOBS: Operation = {
     "response_model": JobList,
-    "responses": answer(200, "A page of the group's jobs.", "jobs", links=links.TO_JOB) | problems("not_found", *_READ),
+    "responses": answer(200, "A page of the group's jobs.", "jobs", LINK, links.TO_JOB) | problems("not_found", *_READ),
 }
 ADD_JOBS: Operation = {
     "status_code": 201,
@@ -127,7 +138,7 @@ GET_COMMAND: Operation = {
 }
 LIST_DEAD_LETTERS: Operation = {
     "response_model": DeadLetterList,
-    "responses": answer(200, "A page of dead letters.", "deadLetters") | problems(*_READ),
+    "responses": answer(200, "A page of dead letters.", "deadLetters", LINK) | problems(*_READ),
 }
 GET_DEAD_LETTER: Operation = {
     "response_model": DeadLetterAnswer,

@@ -20,6 +20,7 @@ from models.dead_letter_resource import DeadLetterResource
 from models.store import graveyard
 from models.store.dead_letter_reads import get_dead_letter, list_dead_letters
 from models.store.engine import make_async_engine, make_engine
+from models.store.paging import Paging
 from settings import Settings
 from workers.operations import EXIT_STATUS_NOT_FOUND, AsJson
 from workers.replaying import NotReplayable, replay
@@ -52,11 +53,11 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, newest first."""
-    letters, total = _read(lambda c: list_dead_letters(c, limit=limit, reason=reason, before=before))
+    page = _read(lambda c: list_dead_letters(c, Paging(limit), reason=reason, before=before))
     if as_json:
-        typer.echo(TypeAdapter(list[DeadLetterResource]).dump_json(letters, by_alias=True))
+        typer.echo(TypeAdapter(list[DeadLetterResource]).dump_json(page.items, by_alias=True))
     else:
-        _show(letters, total)
+        _show(page.items, page.total)
 
 
 @app.command()
@@ -165,7 +166,7 @@ def _dig_up(engine: Engine, id_: UUID) -> DeadLetter | None:
         return graveyard.dig_up(connection, id_)
 
 
-def _show(letters: Sequence[DeadLetterResource], total: int) -> None:
+def _show(letters: Sequence[DeadLetterResource], total: int | None) -> None:
     table = Table("died", "reason", "command", "detail", "replayed", caption=f"{len(letters)} of {total}")
     table.columns.insert(0, Column("id", no_wrap=True))
     for letter in letters:

@@ -1,16 +1,16 @@
 """What can be read of dead letters."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.dead_letter import DeadLetterReason
 from models.dead_letter_resource import MAX_SHOWN_BYTES, DeadLetterDocument, DeadLetterResource, show_body
 from models.masking import masked
 from models.store.graveyard import stored_headers
-from models.store.queries import Listing, page
+from models.store.paging import Page, Paging, Selection, read_page
+from models.store.sorting import Order
 from models.store.tables import dead_letters
 
 _c = dead_letters.c
@@ -23,19 +23,25 @@ _SUMMARY = (
 
 async def list_dead_letters(
     connection: AsyncConnection,
+    paging: Paging,
     *,
-    limit: int,
-    offset: int = 0,
     reason: DeadLetterReason | None = None,
     before: UUID | None = None,
-) -> tuple[list[DeadLetterResource], int]:
-    """Return the letters on the page, newest first, and how many there are on all pages: of all reasons or of one, and
-    no newer than the letter `before`, which is not among them."""
-    query: Select[*tuple[Any, ...]] = select(*_SUMMARY).where(
-        true() if reason is None else _c.reason == reason, true() if before is None else _c.id < before
+) -> Page[DeadLetterResource]:
+    """Return a page of the letters, newest first: of all reasons or of one, and older than the letter `before`.
+
+    Raises ValidationFailed naming `cursor`.
+    """
+    selection = Selection(
+        dead_letters,
+        _SUMMARY,
+        within=true() if reason is None else _c.reason == reason,
+        order=Order((_c.id,), descending=True),
+        wanted=true() if before is None else _c.id < before,
+        asked=("dead letters", reason),
     )
-    rows, total = await page(connection, query.order_by(_c.id.desc()), Listing(limit=limit, offset=offset))
-    return [DeadLetterResource.model_validate(dict(row)) for row in rows], total
+    page = await read_page(connection, selection, paging)
+    return page.of([DeadLetterResource.model_validate(dict(row)) for row in page.items])
 
 
 async def get_dead_letter(connection: AsyncConnection, id_: UUID) -> DeadLetterDocument | None:

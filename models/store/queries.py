@@ -1,60 +1,76 @@
 """What can be read of groups, jobs and outcomes. Deleted groups are never seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Text, and_, cast, false, func, literal, select, true
+from sqlalchemy import ColumnElement, Text, and_, cast, false, func, literal, select, true
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.visitors import iterate
 
 from models.contract import storable_text
 from models.job import Job
 from models.job_group import JobGroup
 from models.outcome import HandledCommand, Outcome
 from models.resources import JobResource
+from models.store.estimates import estimate_count
 from models.store.filters import parse_filter
 from models.store.group_rows import group_of
 from models.store.job_rows import job_of
 from models.store.outbox import cloud_event_of
-from models.store.sorting import Direction, group_order, job_order
+from models.store.paging import Page, Paging, Selection, read_page
+from models.store.sorting import Direction, Order, group_order, job_order
 from models.store.tables import QUEUED, commands, events, job_groups, jobs
-from models.store.words import search_query
-
-_MAX_OFFSET = 2**63 - 1
-"""PostgreSQL's bound; nothing is that far down any list."""
+from models.store.words import search_queries
 
 _LIVING = job_groups.c.deleted_at.is_(None)
+# What is inside the first three PostgreSQL has no statistics of that are true of rare values; when something happened
+# goes along with where in the list it is, which it does not know either.
+_GUESSED = frozenset(
+    job_groups.c[name]
+    for name in ("search", "tags", "metadata", "updated_at", "started_at", "paused_at", "finished_at", "expires_at")
+)
 _GROUP_COLUMNS = [column for column in job_groups.c if column is not job_groups.c.search]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """One page of a list: at most `limit` items after the first `offset`, of those that `filter` and `search` leave.
+class Listing(Paging):
+    """A page of a list in an order, of those that `filter` and `search` leave.
 
-    `sort` is a field by its name on the wire, see :mod:`models.store.sorting`; nulls come last in both directions and
-    equals are in the order of their ids. `filter` is JSON, see :mod:`models.store.filters`; jobs take neither it nor
-    `search`.
+    `sort` is a field by its name on the wire, see :mod:`models.store.sorting`; nulls come last in both directions, and
+    equal groups in the order of their creation, equal jobs in that of their ids. `filter` is JSON, see
+    :mod:`models.store.filters`; jobs take neither it nor `search`.
     """
 
-    limit: int = 50
-    offset: int = 0
     sort: str = "createdAt"
     order: Direction = "desc"
     filter: str | None = None
     search: str | None = None
 
 
-async def list_groups(connection: AsyncConnection, listing: Listing) -> tuple[list[JobGroup], int]:
-    """Return the groups on the page, and how many there are on all pages.
+async def list_groups(connection: AsyncConnection, listing: Listing) -> Page[JobGroup]:
+    """Return a page of the groups.
 
-    Raises ValidationFailed naming `sort`, or what is wrong in `filter`.
+    Raises ValidationFailed naming `sort`, `cursor`, or what is wrong in `filter`.
     """
     order = group_order(listing.sort, listing.order)
-    wanted = and_(_LIVING, _filtered(listing.filter), _found(listing.search))
-    rows, total = await page(connection, select(*_GROUP_COLUMNS).where(wanted).order_by(*order), listing)
-    return [group_of(row) for row in rows], total
+    filtered, found = _filtered(listing.filter), _found(listing.search)
+    wanted = and_(filtered, *found)
+    is_guesswork = not _GUESSED.difference(order.columns).isdisjoint(iterate(wanted))
+    selection = Selection(
+        job_groups,
+        _GROUP_COLUMNS,
+        within=_LIVING,
+        order=order,
+        wanted=wanted,
+        narrowed=and_(filtered, await _rarest(connection, found)) if is_guesswork else None,
+        asked=("groups", listing.sort, listing.order, listing.filter, listing.search),
+    )
+    page = await read_page(connection, selection, listing)
+    return page.of([group_of(row) for row in page.items])
 
 
 async def get_group(connection: AsyncConnection, group_id: UUID) -> JobGroup | None:
@@ -64,14 +80,20 @@ async def get_group(connection: AsyncConnection, group_id: UUID) -> JobGroup | N
     return None if row is None else group_of(row)
 
 
-async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listing) -> tuple[list[JobResource], int]:
-    """Return the jobs on the page, and how many the group has; the caller has seen that the group is there.
+async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listing) -> Page[JobResource]:
+    """Return a page of the group's jobs; the caller has seen that the group is there.
 
-    Raises ValidationFailed naming `sort`.
+    Raises ValidationFailed naming `sort` or `cursor`.
     """
-    order = job_order(listing.sort, listing.order)
-    rows, total = await page(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(*order), listing)
-    return [JobResource.of(job_of(row)) for row in rows], total
+    selection = Selection(
+        jobs,
+        list(jobs.c),
+        within=jobs.c.group_id == group_id,
+        order=job_order(listing.sort, listing.order),
+        asked=("jobs", str(group_id), listing.sort, listing.order),
+    )
+    page = await read_page(connection, selection, listing)
+    return page.of([JobResource.of(job_of(row)) for row in page.items])
 
 
 async def get_job(connection: AsyncConnection, group_id: UUID, job_id: UUID) -> Job | None:
@@ -96,14 +118,16 @@ async def count_ahead(connection: AsyncConnection, job: Job) -> int:
     return (await connection.execute(query)).scalar_one()
 
 
-async def list_history(
-    connection: AsyncConnection, group_id: UUID, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the page of the group's published events, oldest first, as CloudEvents, and how many there are."""
-    published = select(events).where(events.c.group_id == group_id, events.c.position.is_not(None))
-    listing = Listing(limit=limit, offset=offset)
-    rows, total = await page(connection, published.order_by(events.c.position), listing)
-    return [cloud_event_of(row) for row in rows], total
+async def list_history(connection: AsyncConnection, group_id: UUID, paging: Paging) -> Page[dict[str, Any]]:
+    """Return a page of the group's published events, oldest first, as CloudEvents.
+
+    Raises ValidationFailed naming `cursor`.
+    """
+    published = (events.c.group_id == group_id) & events.c.position.is_not(None)
+    order = Order((events.c.position,), descending=False)
+    selection = Selection(events, list(events.c), within=published, order=order, asked=("events", str(group_id)))
+    page = await read_page(connection, selection, paging)
+    return page.of([cloud_event_of(row) for row in page.items])
 
 
 async def get_handled(connection: AsyncConnection, command_id: str) -> HandledCommand | None:
@@ -121,22 +145,19 @@ def _filtered(filter_: str | None) -> ColumnElement[bool]:
     return true() if filter_ is None else parse_filter(filter_)
 
 
-def _found(search: str | None) -> ColumnElement[bool]:
+def _found(search: str | None) -> list[ColumnElement[bool]]:
+    """One condition for each word."""
     if search is None or not search.strip():  # an empty search box
-        return true()
-    query = search_query(search)
+        return [true()]
+    words = search_queries(search)
     # Only signs, no word: whoever looks for "???" is better told that nothing has it than shown everything.
-    return false() if query is None else job_groups.c.search.bool_op("@@")(cast(literal(query, Text), TSQUERY))
+    return [job_groups.c.search.bool_op("@@")(cast(literal(word, Text), TSQUERY)) for word in words] or [false()]
 
 
-async def page(
-    connection: AsyncConnection, query: Select[*tuple[Any, ...]], listing: Listing
-) -> tuple[list[RowMapping], int]:
-    """Return the rows of `query` on the page, and how many there are on all pages."""
-    offset = min(listing.offset, _MAX_OFFSET)
-    found = await connection.execute(query.limit(listing.limit).offset(offset))
-    rows = list(found.mappings())
-    if len(rows) < listing.limit and (rows or not offset):  # the end of the list is on this page: no need to count
-        return rows, offset + len(rows)
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
-    return rows, (await connection.execute(counted)).scalar_one()
+async def _rarest(connection: AsyncConnection, conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return the one that fewest groups meet. An index asked for several words reads all places of each, and a common
+    one has as many as there are groups."""
+    if len(conditions) == 1:
+        return conditions[0]
+    counts = [await estimate_count(connection, select(job_groups.c.id).where(each)) for each in conditions]
+    return conditions[counts.index(min(counts))]

@@ -1,6 +1,7 @@
 """The orders in which groups and jobs can be listed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Column, UnaryExpression
@@ -9,7 +10,6 @@ from models.errors import FieldError, ValidationFailed
 from models.store.tables import job_groups, jobs
 
 Direction = Literal["asc", "desc"]
-Order = list[UnaryExpression[Any]]
 
 GROUP_SORTS: dict[str, Column[Any]] = {
     "createdAt": job_groups.c.created_at,
@@ -44,26 +44,40 @@ JOB_SORTS: dict[str, Column[Any]] = {
 """The fields that jobs can be sorted by, by their names on the wire."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Columns, each all upwards or all downwards, that together tell any two rows apart."""
+
+    columns: tuple[Column[Any], ...]
+    descending: bool
+    has_nulls: bool = False
+    """Whether there may be nulls in the first column; in the others there are none. They come last in both directions,
+    and so backwards first."""
+
+    def terms(self, *, backwards: bool = False) -> list[UnaryExpression[Any]]:
+        """Return what to order by, for rows that all have a null in the first column or all have none.
+
+        There is no NULLS LAST in it: PostgreSQL would not read an index backwards for it.
+        """
+        return [column.desc() if self.descending != backwards else column.asc() for column in self.columns]
+
+
 def group_order(sort: str, direction: Direction) -> Order:
-    """Return the order of groups by the field `sort`; raises ValidationFailed if they cannot be sorted by it."""
-    return _order(GROUP_SORTS, sort, direction, job_groups.c.id)
+    """Return the order of groups by the field `sort`, equals by their age; raises ValidationFailed if they cannot be
+    sorted by it."""
+    return _order(GROUP_SORTS, sort, direction, (job_groups.c.created_at, job_groups.c.id))
 
 
 def job_order(sort: str, direction: Direction) -> Order:
     """Return the order of a group's jobs by the field `sort`; raises ValidationFailed if they have no such order."""
-    return _order(JOB_SORTS, sort, direction, jobs.c.id)
+    return _order(JOB_SORTS, sort, direction, (jobs.c.id,))
 
 
-def _order(sorts: Mapping[str, Column[Any]], sort: str, direction: Direction, tie_break: Column[Any]) -> Order:
+def _order(
+    sorts: Mapping[str, Column[Any]], sort: str, direction: Direction, tie_break: tuple[Column[Any], ...]
+) -> Order:
     if sort not in sorts:
         raise ValidationFailed([FieldError(field="sort", message=f"must be one of {', '.join(sorts)}")])
     column = sorts[sort]
-    if column is tie_break:
-        return [_directed(column, direction)]
-    return [_directed(column, direction), _directed(tie_break, direction)]
-
-
-def _directed(column: Column[Any], direction: Direction) -> UnaryExpression[Any]:
-    ordered = column.desc() if direction == "desc" else column.asc()
-    # Only where there can be nulls: PostgreSQL would not read an index backwards for it, even if the column has none.
-    return ordered.nulls_last() if column.nullable else ordered
+    later = () if column is tie_break[-1] else tuple(tied for tied in tie_break if tied is not column)
+    return Order((column, *later), direction == "desc", bool(column.nullable))

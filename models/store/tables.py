@@ -76,9 +76,31 @@ job_groups = Table(
 )
 
 _living = job_groups.c.deleted_at.is_(None)
-# The list, newest first, and the same filtered by status.
+# The list, newest first.
 Index("ix_job_groups_created", job_groups.c.created_at, job_groups.c.id, postgresql_where=_living)
-Index("ix_job_groups_status", job_groups.c.status, job_groups.c.created_at, job_groups.c.id, postgresql_where=_living)
+# The list in each other order; filtered by one value of the column, newest first; and retention: groups that ended.
+for _sorted in (
+    "updated_at",
+    "started_at",
+    "finished_at",
+    "expires_at",
+    "name",
+    "batch_number",
+    "template",
+    "priority",
+    "status",
+    "created_by",
+    "assigned_to",
+    "version",
+    "generation",
+):
+    Index(
+        f"ix_job_groups_by_{_sorted}",
+        job_groups.c[_sorted],
+        job_groups.c.created_at,
+        job_groups.c.id,
+        postgresql_where=_living,
+    )
 # `search=`, `{"tags": {"$contains": …}}` and `{"metadata.KEY": …}` in the list.
 Index("ix_job_groups_search", job_groups.c.search, postgresql_using="gin", postgresql_where=_living)
 Index("ix_job_groups_tags", job_groups.c.tags, postgresql_using="gin", postgresql_where=_living)
@@ -90,8 +112,6 @@ Index(
     postgresql_where=_living,
 )
 
-# Retention: groups that ended long ago.
-Index("ix_job_groups_finished", job_groups.c.finished_at, postgresql_where=_living)
 # Retention: groups whose jobs can go.
 Index("ix_job_groups_deleted", job_groups.c.deleted_at, postgresql_where=job_groups.c.deleted_at.is_not(None))
 # What is due: groups that run out of time.
@@ -119,8 +139,9 @@ jobs = Table(
     Column("dispatched_at", INSTANT),
     Column("finished_at", INSTANT),
 )
-# A group's jobs, newest first.
+# A group's jobs, newest first, and in the order they were added.
 Index("ix_jobs_created", jobs.c.group_id, jobs.c.created_at, jobs.c.id)
+Index("ix_jobs_number", jobs.c.group_id, jobs.c.number, jobs.c.id)
 
 # The group's next jobs to dispatch, or all of its queued ones to end with it.
 Index("ix_jobs_queued", jobs.c.group_id, jobs.c.number, postgresql_where=jobs.c.status == "queued")
@@ -173,6 +194,8 @@ Index("ix_events_unpublished", events.c.ordinal, postgresql_where=events.c.posit
 # The feed and the last position given. Were unpublished events in it, a backlog that is new to the planner would be
 # looked for here, and all of it be sorted for each batch.
 Index("ix_events_position", events.c.position, postgresql_where=events.c.position.is_not(None))
+# The history of a group.
+Index("ix_events_history", events.c.group_id, events.c.position, postgresql_where=events.c.position.is_not(None))
 
 attempts = Table(
     "attempts",  # at commands whose message came back: one that keeps killing its worker has to end
@@ -199,6 +222,8 @@ dead_letters = Table(
 )
 # One letter, and the list, newest first: a letter's id, a UUIDv7, rises with time.
 Index("ix_dead_letters_id", dead_letters.c.id)
+# The list of one reason.
+Index("ix_dead_letters_reason", dead_letters.c.reason, dead_letters.c.id)
 
 api_keys = Table(
     "api_keys",

@@ -26,7 +26,6 @@ def search_vector(fields: JobGroupFields) -> str:
     return " ".join(sorted({word for text in texts for word in words_of(text)}))
 
 
-def search_query(text: str) -> str | None:
-    """Return the tsquery literal for texts with a word beginning with each word of `text`; None if it has no word."""
-    words = words_of(text)[:_MAX_QUERY_WORDS]
-    return " & ".join(f"{word}:*" for word in words) or None
+def search_queries(text: str) -> list[str]:
+    """Return tsquery literals, one for each word of `text`: those that find a word beginning with it."""
+    return [f"{word}:*" for word in words_of(text)[:_MAX_QUERY_WORDS]]

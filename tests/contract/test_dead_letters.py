@@ -221,6 +221,8 @@ def ids(letters: list[dict[str, Any]]) -> list[str]:
 def test_the_list_shows_the_newest_first_in_pages(redis_api: httpx.Client, five_letters: list[str]) -> None:
     assert ids(listed(redis_api, limit=5)) == five_letters
     assert ids(listed(redis_api, limit=2, offset=1)) == five_letters[1:3]
+    following = redis_api.get(redis_api.get(LETTERS, params={"limit": 2}).links["next"]["url"])
+    assert ids(following.json()["data"]) == five_letters[2:4]
     unknown = listed(redis_api, limit=2, reason="unknown_task")
     assert ids(unknown) == [five_letters[0], five_letters[2]]
     total = redis_api.get(LETTERS, params={"limit": 1}).json()["total"]

@@ -146,6 +146,19 @@ def test_the_history_tells_what_happened_in_order(api: httpx.Client) -> None:
     assert (page["total"], page["data"]) == (4, [events[2]])
 
 
+@pytest.mark.parametrize("kind", ["jobs", "events"])
+def test_the_links_lead_through_jobs_and_events(api: httpx.Client, kind: str) -> None:
+    group = new_group(api)
+    api.post(f"{group}/jobs", json={"jobs": documents(3)})
+    eventually(lambda: api.get(f"{group}/events").json()["total"] == 6)
+    pages = [api.get(f"{group}/{kind}", params={"limit": 2})]
+    while "next" in pages[-1].links:
+        pages.append(api.get(pages[-1].links["next"]["url"]))
+    shown = [item["id"] for page in pages for item in page.json()["data"]]
+    assert shown == [item["id"] for item in api.get(f"{group}/{kind}").json()["data"]]
+    assert api.get(pages[1].links["prev"]["url"]).json() == pages[0].json()
+
+
 def test_the_service_says_why_a_group_and_a_job_wait(api: httpx.Client) -> None:
     group = new_group(api, maxConcurrency=1)
     api.post(f"{group}/jobs", json={"jobs": documents(2), "last": False})

@@ -83,6 +83,47 @@ def test_filters(api: httpx.Client, batch: str, filter_: dict[str, Any], expecte
     assert listed(api, batch, filter_) == (expected, len(expected))
 
 
+def test_the_links_lead_through_all_pages_and_back(api: httpx.Client, batch: str) -> None:
+    asked = {"filter": json.dumps({"tags": batch}), "sort": "name", "order": "asc", "limit": 2, "count": "none"}
+    pages = [api.get(GROUPS, params=asked)]
+    while "next" in pages[-1].links:
+        pages.append(api.get(pages[-1].links["next"]["url"]))
+    shown = [[group["name"] for group in page.json()["data"]] for page in pages]
+    assert shown == [["0", "1"], ["2", "3"], ["4"]]
+    assert "prev" not in pages[0].links
+    assert api.get(pages[2].links["prev"]["url"]).json() == pages[1].json()
+    assert api.get(pages[1].links["prev"]["url"]).json() == pages[0].json()
+
+
+def test_a_page_at_a_cursor_still_counts_all_of_them(api: httpx.Client, batch: str) -> None:
+    first = api.get(GROUPS, params={"filter": json.dumps({"tags": batch}), "limit": 4})
+    second = api.get(first.links["next"]["url"])
+    assert ([group["name"] for group in second.json()["data"]], second.json()["total"]) == (["0"], 5)
+    assert "next" not in second.links
+
+
+def test_a_total_is_counted_estimated_or_left_out(api: httpx.Client, batch: str) -> None:
+    asked = {"filter": json.dumps({"tags": batch}), "limit": 2}
+    assert api.get(GROUPS, params={**asked, "count": "exact"}).json()["total"] == 5
+    assert api.get(GROUPS, params={**asked, "count": "estimated"}).json()["total"] >= 1
+    assert set(api.get(GROUPS, params={**asked, "count": "none"}).json()) == {"success", "data"}
+
+
+def test_a_cursor_is_good_for_its_own_list_only(api: httpx.Client, batch: str) -> None:
+    asked = {"filter": json.dumps({"tags": batch}), "limit": 2}
+    cursor = httpx.URL(api.get(GROUPS, params=asked).links["next"]["url"]).params["cursor"]
+    for wrong in (
+        {"sort": "name"},
+        {"search": "x"},
+        {"filter": "{}"},
+        {"cursor": cursor[:-1]},
+        {"cursor": f"A{cursor}"},
+    ):
+        assert wrong_fields(api.get(GROUPS, params={**asked, "cursor": cursor, **wrong})) == {"cursor"}
+    assert wrong_fields(api.get(GROUPS, params={**asked, "cursor": cursor, "offset": 1})) == {"cursor"}
+    assert api.get(GROUPS, params={**asked, "cursor": cursor, "limit": 3}).status_code == 200
+
+
 def test_search_finds_beginnings_of_words(api: httpx.Client) -> None:
     mark = uuid4().hex
     group = new_group(
@@ -115,6 +156,12 @@ WRONG = [
     ("offset=9223372036854775808", {"offset"}),
     ("offset=NaN", {"offset"}),
     ("order=up", {"order"}),
+    ("cursor=", {"cursor"}),
+    ("cursor=nope", {"cursor"}),
+    ("cursor=%00", {"cursor"}),
+    ("cursor=" + "A" * 5000, {"cursor"}),
+    ("count=", {"count"}),
+    ("count=some", {"count"}),
     ("sort=", {"sort"}),
     ("sort=created_at", {"sort"}),
     ("sort=name;drop table job_groups", {"sort"}),

@@ -108,7 +108,7 @@ def test_the_key_is_asked_for_everywhere_but_at_the_health_checks(document: dict
 
 def test_the_parameters_of_the_list(document: dict[str, Any]) -> None:
     parameters = parameters_of(document, "get", GROUPS)
-    assert set(parameters) == {"limit", "offset", "sort", "order", "filter", "search"}
+    assert set(parameters) == {"limit", "offset", "cursor", "count", "sort", "order", "filter", "search"}
     limit = parameters["limit"]["schema"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 100, 50)
     assert (parameters["offset"]["schema"]["minimum"], parameters["offset"]["schema"]["default"]) == (0, 0)

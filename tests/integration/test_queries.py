@@ -44,7 +44,9 @@ def read(database_url: str, query: Callable[[AsyncConnection], Awaitable[T]]) ->
 
 
 def listed(database_url: str, **listing: Any) -> tuple[list[JobGroup], int]:
-    return read(database_url, lambda connection: list_groups(connection, Listing(**listing)))
+    page = read(database_url, lambda connection: list_groups(connection, Listing(**listing)))
+    assert page.total is not None
+    return page.items, page.total
 
 
 def names(database_url: str, **listing: Any) -> list[str]:
@@ -120,12 +122,12 @@ def sort_key(sort: str, shown: dict[str, Any]) -> Any:
 
 
 def in_order(groups: Sequence[JobGroup], sort: str, *, descending: bool) -> list[UUID]:
-    """The ids of `groups` by the field `sort`, nulls last in both directions, equals by id."""
+    """The ids of `groups` by the field `sort`, nulls last in both directions, equals by their age."""
     shown = [shown_of(group) for group in groups]
     present = [item for item in shown if item[sort] is not None]
     absent = [item for item in shown if item[sort] is None]
-    present.sort(key=lambda item: (sort_key(sort, item), item["id"]), reverse=descending)
-    absent.sort(key=lambda item: item["id"], reverse=descending)
+    present.sort(key=lambda item: (sort_key(sort, item), item["createdAt"], item["id"]), reverse=descending)
+    absent.sort(key=lambda item: (item["createdAt"], item["id"]), reverse=descending)
     return [UUID(item["id"]) for item in present + absent]
 
 
@@ -215,9 +217,9 @@ def store_jobs(database_url: str, job_count: int) -> tuple[JobGroup, list[dict[s
 
 def test_the_jobs_of_one_group_are_listed(database_url: str) -> None:
     group, rows = store_jobs(database_url, 5)
-    page, total = read(database_url, lambda connection: list_jobs(connection, group.id, Listing(limit=2, offset=1)))
-    assert ([job.id.int - 1 for job in page], total) == ([3, 2], 5)
-    shown = page[0].model_dump(by_alias=False, exclude_none=True)
+    page = read(database_url, lambda connection: list_jobs(connection, group.id, Listing(limit=2, offset=1)))
+    assert ([job.id.int - 1 for job in page.items], page.total) == ([3, 2], 5)
+    shown = page.items[0].model_dump(by_alias=False, exclude_none=True)
     assert shown == {name: value for name, value in rows[3].items() if value is not None}
 
 
@@ -226,8 +228,8 @@ def test_every_order_of_jobs(database_url: str) -> None:
     for sort in JOB_SORTS:
         for order in ("asc", "desc"):
             listing = Listing(sort=sort, order=order)
-            found, _ = read(database_url, lambda connection, page=listing: list_jobs(connection, group.id, page))
-            shown = [job.model_dump(mode="json")[sort] for job in found]
+            found = read(database_url, lambda connection, page=listing: list_jobs(connection, group.id, page))
+            shown = [job.model_dump(mode="json")[sort] for job in found.items]
             present = sorted((value for value in shown if value is not None), reverse=order == "desc")
             assert shown == present + [None] * (len(shown) - len(present)), (sort, order)
 
