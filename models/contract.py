@@ -24,6 +24,11 @@ class Contract(BaseModel):
         hide_input_in_errors=True,
     )
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The same, since it is frozen: pydantic copies a default, and all that is in it, for every model that takes
+        it."""
+        return self
+
 
 class Request(Contract):
     """What somebody else wrote: camelCase is the one spelling that is read."""
