@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma-separated KEY (reads and writes) or KEY:read, beside those of `jobgroups keys`"
     )
-    rate_limit_per_minute: int = Field(60_000, ge=0, description="requests with one API key; 0: as many as it likes")
+    rate_limit_per_minute: int = Field(600_000, ge=0, description="requests with one API key; 0: as many as it likes")
     wrong_keys_per_minute: int = Field(20, ge=0, description="wrong API keys from one client address; 0: no limit")
     trusted_proxies: str = Field("", description="comma-separated addresses or networks whose X-Forwarded-For counts")
 

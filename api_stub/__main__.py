@@ -1,5 +1,6 @@
 """`python -m api_stub`: serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT until SIGTERM or Ctrl-C."""
 
+import gc
 import signal
 import sys
 from socket import socket
@@ -46,6 +47,15 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start, and leave what is there by then out of every later garbage collection.
+
+        It stays until the end, and walking through it took a quarter of the time of a write.
+        """
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Answer what is under way, then end."""

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic.alias_generators import to_camel
 from starlette.types import ASGIApp
 
 from api_stub import (
@@ -73,7 +72,6 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.add_middleware(TellRateLimit)
     docs_page.install(app)
@@ -87,5 +85,6 @@ def create_app(settings: Settings) -> FastAPI:
         dead_letter_routes,
         health_routes,
     ):
-        app.include_router(module.router)
+        # Not `include_router`, which would lay a second search for the route over that of each router.
+        app.router.routes.extend(module.router.routes)
     return app

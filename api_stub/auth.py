@@ -17,26 +17,28 @@ _header = APIKeyHeader(
 )
 
 
-async def reading_caller(request: Request, key: Annotated[str | None, Security(_header)]) -> Caller:
-    """Return who calls; raises Problem: 401 without a known key, 429 for one too many."""
+READING = "GET"
+"""The method that changes nothing; every other one here does."""
+
+
+async def admit(request: Request, key: Annotated[str | None, Security(_header)]) -> None:
+    """Note who calls, as `request.state.caller`.
+
+    Raises Problem: 401 without a known key, 429 for one request too many, 403 for a write with a key that only reads.
+    """
     limits: RateLimits = request.app.state.rate_limits
     keys: KnownKeys = request.app.state.known_keys
     if not key:
         raise _unauthorized()
     caller = keys.find(key) or await _find_new(keys, key, limits, request)
     limits.admit_caller(request, caller)
-    return caller
-
-
-async def writing_caller(caller: Annotated[Caller, Depends(reading_caller)]) -> Caller:
-    """Return who calls; raises Problem (403) for a key that only reads."""
-    if not caller.may_write:
+    if request.method != READING and not caller.may_write:
         raise Problem("forbidden", "this key only reads; writing takes another")
-    return caller
+    request.state.caller = caller
 
 
-ReadingCaller = Annotated[Caller, Depends(reading_caller)]
-WritingCaller = Annotated[Caller, Depends(writing_caller)]
+admitted = Depends(admit)
+"""For routers. FastAPI walks through all that a dependency depends on wherever it is named, so it is named once."""
 
 
 async def _find_new(keys: KnownKeys, key: str, limits: RateLimits, request: Request) -> Caller:

@@ -1,10 +1,12 @@
 """What a process of the HTTP stub keeps open for all its requests."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis
@@ -12,9 +14,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api_stub.gathering import Gathering
 from api_stub.outcomes import OutcomeListener
 from client.producer import CommandProducer
 from models.commands import CommandEnvelope
+from models.job_group import JobGroup
 from models.outcome import Outcome
 from models.store import queries
 from models.store.engine import make_async_engine
@@ -26,13 +30,15 @@ SUBSCRIBE_TIMEOUT_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The servers behind the HTTP stub. Reads go to `engine`, commands to `producer`, outcomes come from `outcomes`."""
+    """The servers behind the HTTP stub. Reads go to `engine`, those of one group to `groups`, commands to `producer`;
+    outcomes come from `outcomes`."""
 
     settings: Settings
     engine: AsyncEngine
     redis: Redis
     producer: CommandProducer
     outcomes: OutcomeListener
+    groups: Gathering[UUID, JobGroup]
 
 
 @asynccontextmanager
@@ -46,7 +52,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         producer = CommandProducer(settings.require("broker_url"), timeout_seconds=settings.publish_timeout_seconds)
         stack.push_async_callback(asyncio.to_thread, producer.close)
         outcomes = await stack.enter_async_context(_listening(redis, engine))
-        yield Backends(settings, engine, redis, producer, outcomes)
+        yield Backends(settings, engine, redis, producer, outcomes, Gathering(partial(_read_groups, engine)))
 
 
 def _connect(redis_url: str) -> Redis:
@@ -56,6 +62,11 @@ def _connect(redis_url: str) -> Redis:
         socket_timeout=REDIS_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 1),  # enough for a connection that had gone stale; a request cannot wait for more
     )
+
+
+async def _read_groups(engine: AsyncEngine, ids: Collection[UUID]) -> dict[UUID, JobGroup]:
+    async with engine.connect() as connection:
+        return await queries.get_groups(connection, ids)
 
 
 @asynccontextmanager

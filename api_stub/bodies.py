@@ -1,7 +1,7 @@
 """Request bodies: read up to a limit, as JSON, and only then checked."""
 
 from email.message import Message
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +10,6 @@ from fastapi import Request as HttpRequest
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from api_stub.auth import WritingCaller
 from api_stub.problems import Problem
 from models.commands import MAX_COMMAND_BYTES
 from models.contract import MAX_JSON_DEPTH, Request, storable_json, storable_text
@@ -41,7 +40,7 @@ def checked_body(contract: type[BaseModel], *, optional: bool = False) -> Any:
     It raises Problem or ValidationFailed.
     """
 
-    async def read(request: HttpRequest, _: WritingCaller) -> dict[str, Any]:
+    async def read(request: HttpRequest) -> dict[str, Any]:
         body = await _read_object(request, JSON, optional=optional)
         try:
             contract.model_validate(body)
@@ -52,7 +51,7 @@ def checked_body(contract: type[BaseModel], *, optional: bool = False) -> Any:
     return Depends(read)
 
 
-async def merge_patch(request: HttpRequest, _: WritingCaller) -> dict[str, Any]:
+async def merge_patch(request: HttpRequest) -> dict[str, Any]:
     """Return a JSON merge patch. Whether the group stays small enough is checked where the group is known."""
     body = await _read_object(request, MERGE_PATCH, JSON)
     try:
@@ -86,11 +85,16 @@ async def _read_object(request: HttpRequest, *media_types: str, optional: bool =
 
 
 def _require_type(request: HttpRequest, media_types: tuple[str, ...]) -> None:
-    header = Message()
-    header["content-type"] = request.headers.get("content-type", "")
     encoding = request.headers.get("content-encoding", "identity")
-    if header.get_content_type() not in media_types or encoding != "identity":
+    if _media_type(request.headers.get("content-type", "")) not in media_types or encoding != "identity":
         raise Problem("unsupported_media_type", f"send {' or '.join(media_types)}, not compressed")
+
+
+@lru_cache
+def _media_type(content_type: str) -> str:
+    header = Message()
+    header["content-type"] = content_type
+    return header.get_content_type()
 
 
 async def _read(request: HttpRequest) -> bytes:

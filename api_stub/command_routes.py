@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 from redis.exceptions import RedisError
 
 from api_stub import operations, pending
-from api_stub.auth import reading_caller
+from api_stub.auth import admitted
 from api_stub.backends import Backends, OpenBackends
 from api_stub.documents import CommandAnswer, PendingCommand, json_response
 from api_stub.listings import no_parameters
@@ -15,7 +15,7 @@ from models.commands import CommandId
 from models.outcome import Outcome
 from models.store import queries
 
-router = APIRouter(tags=["commands"], dependencies=[Depends(reading_caller)])
+router = APIRouter(tags=["commands"], dependencies=[admitted], generate_unique_id_function=operations.name_of)
 
 
 @router.get("/commands/{id}", dependencies=[no_parameters], **operations.GET_COMMAND)

@@ -3,17 +3,22 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api_stub import operations
-from api_stub.auth import reading_caller
+from api_stub.auth import admitted
 from api_stub.backends import OpenBackends
 from api_stub.documents import DeadLetterAnswer, DeadLetterList, json_response
 from api_stub.listings import DeadLetterPage, no_parameters, once_each, page_links
 from api_stub.problems import Problem
 from models.store import dead_letter_reads
 
-router = APIRouter(prefix="/dead-letters", tags=["dead letters"], dependencies=[Depends(reading_caller)])
+router = APIRouter(
+    prefix="/dead-letters",
+    tags=["dead letters"],
+    dependencies=[admitted],
+    generate_unique_id_function=operations.name_of,
+)
 
 
 @router.get("", dependencies=[once_each], **operations.LIST_DEAD_LETTERS)

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from api_stub import headers, operations
-from api_stub.auth import reading_caller
+from api_stub.auth import admitted
 from api_stub.backends import Backends, OpenBackends
 from api_stub.bodies import GroupFields, MergePatch
 from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, json_response
@@ -35,7 +35,9 @@ IfNoneMatch = Annotated[
 ]
 
 PREFIX = "/ocr-invoice-job-groups"
-router = APIRouter(prefix=PREFIX, tags=["job groups"], dependencies=[Depends(reading_caller)])
+router = APIRouter(
+    prefix=PREFIX, tags=["job groups"], dependencies=[admitted], generate_unique_id_function=operations.name_of
+)
 
 
 @router.get("", dependencies=[once_each], **operations.LIST_GROUPS)
@@ -50,9 +52,9 @@ async def list_job_groups(asked: GroupPage, request: Request, backends: OpenBack
 
 
 @router.post("", dependencies=[no_parameters], **operations.CREATE_GROUP)
-async def create_job_group(fields: GroupFields, sender: Sender, backends: OpenBackends) -> Response:
+async def create_job_group(fields: GroupFields, sender: Sender) -> Response:
     """Create a job group."""
-    return await sender.send(names.JOB_GROUP_CREATE, fields, _created(backends))
+    return await sender.send(names.JOB_GROUP_CREATE, fields, _created(sender.backends))
 
 
 @router.get("/{id}", dependencies=[no_parameters], **operations.GET_GROUP)
@@ -64,19 +66,15 @@ async def get_job_group(id_: GroupId, backends: OpenBackends, if_none_match: IfN
 
 
 @router.put("/{id}", dependencies=[no_parameters], **operations.REPLACE_GROUP)
-async def replace_job_group(
-    id_: GroupId, fields: GroupFields, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
-) -> Response:
+async def replace_job_group(id_: GroupId, fields: GroupFields, sender: Sender, if_match: IfMatch = None) -> Response:
     """Replace every writable field; an absent one goes back to its default."""
-    return await sender.send(names.JOB_GROUP_UPDATE, {**fields, **target(id_, if_match)}, changed(backends))
+    return await sender.send(names.JOB_GROUP_UPDATE, {**fields, **target(id_, if_match)}, changed(sender.backends))
 
 
 @router.patch("/{id}", dependencies=[no_parameters], **operations.PATCH_GROUP)
-async def patch_job_group(
-    id_: GroupId, patch: MergePatch, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
-) -> Response:
+async def patch_job_group(id_: GroupId, patch: MergePatch, sender: Sender, if_match: IfMatch = None) -> Response:
     """Change the fields that the body names."""
-    return await sender.send(names.JOB_GROUP_PATCH, {"patch": patch, **target(id_, if_match)}, changed(backends))
+    return await sender.send(names.JOB_GROUP_PATCH, {"patch": patch, **target(id_, if_match)}, changed(sender.backends))
 
 
 @router.delete("/{id}", dependencies=[no_parameters], **operations.DELETE_GROUP)
@@ -113,7 +111,7 @@ async def _deleted(_: Outcome) -> Response:
 
 async def existing_group(backends: Backends, id_: UUID) -> JobGroup:
     """Return the group; raises Problem (404) where there is none, or none any more."""
-    group = await _find(backends, id_)
+    group = await backends.groups.find(id_)
     if group is None:
         raise Problem("not_found", f"there is no job group {id_}")
     return group
@@ -121,15 +119,10 @@ async def existing_group(backends: Backends, id_: UUID) -> JobGroup:
 
 async def _outlived(backends: Backends, outcome: Outcome) -> JobGroup:
     """The group that a command succeeded on, as it is by now."""
-    group = await _find(backends, outcome.group_id) if outcome.group_id else None
+    group = await backends.groups.find(outcome.group_id) if outcome.group_id else None
     if group is None:
         raise Problem("not_found", f"the command succeeded, but job group {outcome.group_id} was deleted since")
     return group
-
-
-async def _find(backends: Backends, id_: UUID) -> JobGroup | None:
-    async with backends.engine.connect() as connection:
-        return await queries.get_group(connection, id_)
 
 
 def _show(group: JobGroup, status: int = 200, **more_headers: str) -> Response:

@@ -25,7 +25,7 @@ KEEP_SECONDS = 1.0
 """How long an answer of the servers holds."""
 
 log = structlog.get_logger()
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], generate_unique_id_function=operations.name_of)
 
 
 class Readiness:

@@ -3,10 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api_stub import operations
-from api_stub.auth import reading_caller
+from api_stub.auth import admitted
 from api_stub.backends import Backends, OpenBackends
 from api_stub.bodies import JobsToAdd, ReviewBody
 from api_stub.documents import JobAnswer, JobList, json_response
@@ -21,7 +21,9 @@ from models.store import queries
 
 JobId = Annotated[UUID, Path(alias="jobId", description="The job's id.")]
 
-router = APIRouter(prefix=PREFIX + "/{id}/jobs", tags=["jobs"], dependencies=[Depends(reading_caller)])
+router = APIRouter(
+    prefix=PREFIX + "/{id}/jobs", tags=["jobs"], dependencies=[admitted], generate_unique_id_function=operations.name_of
+)
 
 
 @router.get("", dependencies=[once_each], **operations.LIST_JOBS)
@@ -34,11 +36,11 @@ async def list_jobs(id_: GroupId, asked: JobPage, request: Request, backends: Op
 
 
 @router.post("", dependencies=[no_parameters], **operations.ADD_JOBS)
-async def add_jobs(id_: GroupId, body: JobsToAdd, sender: Sender, backends: OpenBackends) -> Response:
+async def add_jobs(id_: GroupId, body: JobsToAdd, sender: Sender) -> Response:
     """Add documents to a group; the answer is the group as it then is."""
     location = f"{PREFIX}/{id_}/jobs"
     return await sender.send(
-        names.JOB_ADD, {**body, "groupId": str(id_)}, changed(backends, status=201, Location=location)
+        names.JOB_ADD, {**body, "groupId": str(id_)}, changed(sender.backends, status=201, Location=location)
     )
 
 
@@ -50,10 +52,10 @@ async def get_job(id_: GroupId, job_id: JobId, backends: OpenBackends) -> Respon
 
 
 @router.post("/{jobId}/review", dependencies=[no_parameters], **operations.REVIEW_JOB)
-async def review_job(id_: GroupId, job_id: JobId, body: ReviewBody, sender: Sender, backends: OpenBackends) -> Response:
+async def review_job(id_: GroupId, job_id: JobId, body: ReviewBody, sender: Sender) -> Response:
     """Accept or reject the result of a job that needs review; the answer is the job as it then is."""
     data = {**body, "groupId": str(id_), "jobId": str(job_id)}
-    return await sender.send(names.JOB_REVIEW, data, _reviewed(backends, id_, job_id))
+    return await sender.send(names.JOB_REVIEW, data, _reviewed(sender.backends, id_, job_id))
 
 
 def _reviewed(backends: Backends, group_id: UUID, job_id: UUID) -> Respond:

@@ -1,9 +1,9 @@
 """The life of a group: its owners' words, its history, and why it is as it is."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api_stub import operations
-from api_stub.auth import reading_caller
+from api_stub.auth import admitted
 from api_stub.backends import OpenBackends
 from api_stub.bodies import RetryBody
 from api_stub.documents import EventList, ExplanationAnswer, json_response
@@ -16,45 +16,48 @@ from models import names
 from models.resources import Explanation
 from models.store import explanations, queries
 
-router = APIRouter(prefix=PREFIX + "/{id}", tags=["life of a group"], dependencies=[Depends(reading_caller)])
+router = APIRouter(
+    prefix=PREFIX + "/{id}",
+    tags=["life of a group"],
+    dependencies=[admitted],
+    generate_unique_id_function=operations.name_of,
+)
 
 
 @router.post("/start", dependencies=[no_parameters], **operations.ACT)
-async def start_job_group(id_: GroupId, sender: Sender, backends: OpenBackends, if_match: IfMatch = None) -> Response:
+async def start_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
     """Start dispatching the jobs of a draft."""
-    return await sender.send(names.JOB_GROUP_START, target(id_, if_match), changed(backends))
+    return await sender.send(names.JOB_GROUP_START, target(id_, if_match), changed(sender.backends))
 
 
 @router.post("/pause", dependencies=[no_parameters], **operations.ACT)
-async def pause_job_group(id_: GroupId, sender: Sender, backends: OpenBackends, if_match: IfMatch = None) -> Response:
+async def pause_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
     """Dispatch nothing more; jobs under way may finish."""
-    return await sender.send(names.JOB_GROUP_PAUSE, target(id_, if_match), changed(backends))
+    return await sender.send(names.JOB_GROUP_PAUSE, target(id_, if_match), changed(sender.backends))
 
 
 @router.post("/resume", dependencies=[no_parameters], **operations.ACT)
-async def resume_job_group(id_: GroupId, sender: Sender, backends: OpenBackends, if_match: IfMatch = None) -> Response:
+async def resume_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
     """Go on dispatching."""
-    return await sender.send(names.JOB_GROUP_RESUME, target(id_, if_match), changed(backends))
+    return await sender.send(names.JOB_GROUP_RESUME, target(id_, if_match), changed(sender.backends))
 
 
 @router.post("/cancel", dependencies=[no_parameters], **operations.ACT)
-async def cancel_job_group(id_: GroupId, sender: Sender, backends: OpenBackends, if_match: IfMatch = None) -> Response:
+async def cancel_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
     """Give up what has not been done; jobs under way end as cancelled when their engines report."""
-    return await sender.send(names.JOB_GROUP_CANCEL, target(id_, if_match), changed(backends))
+    return await sender.send(names.JOB_GROUP_CANCEL, target(id_, if_match), changed(sender.backends))
 
 
 @router.post("/seal", dependencies=[no_parameters], **operations.ACT)
-async def seal_job_group(id_: GroupId, sender: Sender, backends: OpenBackends, if_match: IfMatch = None) -> Response:
+async def seal_job_group(id_: GroupId, sender: Sender, if_match: IfMatch = None) -> Response:
     """Say that no more jobs will be added, so that the group can finish."""
-    return await sender.send(names.JOB_GROUP_SEAL, target(id_, if_match), changed(backends))
+    return await sender.send(names.JOB_GROUP_SEAL, target(id_, if_match), changed(sender.backends))
 
 
 @router.post("/retry", dependencies=[no_parameters], **operations.RETRY)
-async def retry_job_group(
-    id_: GroupId, body: RetryBody, sender: Sender, backends: OpenBackends, if_match: IfMatch = None
-) -> Response:
+async def retry_job_group(id_: GroupId, body: RetryBody, sender: Sender, if_match: IfMatch = None) -> Response:
     """Put failed, cancelled, expired and rejected jobs back into the queue: those in `jobIds`, or all."""
-    return await sender.send(names.JOB_GROUP_RETRY, {**body, **target(id_, if_match)}, changed(backends))
+    return await sender.send(names.JOB_GROUP_RETRY, {**body, **target(id_, if_match)}, changed(sender.backends))
 
 
 @router.get("/events", dependencies=[once_each], **operations.HISTORY)

@@ -43,9 +43,9 @@ RATE_LIMIT = {
     "RateLimit-Policy": _header(
         "Of the caller's key (or of wrong keys from one address): the quota, and its window in seconds; "
         "draft-ietf-httpapi-ratelimit-headers-09.",
-        '"key";q=60000;w=60',
+        '"key";q=600000;w=60',
     ),
-    "RateLimit": _header("What is left of the quota, and for how many seconds.", '"key";r=59999;t=42'),
+    "RateLimit": _header("What is left of the quota, and for how many seconds.", '"key";r=599999;t=42'),
 }
 RETRY_AFTER = {"Retry-After": _header("After how many seconds to try again.", "2")}
 _PROBLEM_HEADERS = {429: RATE_LIMIT | RETRY_AFTER, 503: RETRY_AFTER}

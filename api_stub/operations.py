@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from fastapi.routing import APIRoute
+from pydantic.alias_generators import to_camel
+
 from api_stub import links, samples
 from api_stub.bodies import RetryFields
 from api_stub.documents import (
@@ -34,6 +37,12 @@ from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
 
 Operation = dict[str, Any]
+
+
+def name_of(route: APIRoute) -> str:
+    """Return the operation's id, by which generated clients call it."""
+    return to_camel(route.name)
+
 
 _CALLER = ("unauthorized", "rate_limited", "too_many_wrong_keys", "unavailable")
 _READ = (*_CALLER, "validation_failed")

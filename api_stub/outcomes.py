@@ -6,8 +6,9 @@ waits also looks there, at growing intervals. The message makes the answer fast,
 
 import asyncio
 import secrets
+import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any
@@ -24,7 +25,7 @@ from models.commands import CommandEnvelope
 from models.outcome import Outcome
 
 LOOK_UP_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Pauses between looks into the inbox; the last repeats."""
+"""Pauses before looks into the inbox; the last repeats."""
 RECONNECT_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 SILENCE_SECONDS = 15.0
 """After so long without a message, Redis is asked whether it is still there."""
@@ -66,16 +67,16 @@ class OutcomeListener:
         `id_is_shared`: others may have sent something else under this id, and what is announced may be theirs.
         Raises CommandIdReused where the inbox has another command under this id.
         """
-        looking = asyncio.create_task(self._look_up(envelope, LOOK_UP_SECONDS))
-        confirming = asyncio.create_task(self._confirm(envelope, arrival)) if id_is_shared else None
-        ways: tuple[asyncio.Future[Any], ...] = (confirming or arrival, looking, self._closing)
-        try:
-            done, _ = await asyncio.wait(ways, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            looking.cancel()
-            if confirming:
-                confirming.cancel()
-        return done.pop().result() if done else None
+        began_at = time.monotonic()
+        quick_seconds = min(seconds, LOOK_UP_SECONDS[0])
+        done = await _first_of(arrival, self._closing, seconds=quick_seconds)
+        if arrival in done and not id_is_shared:
+            return arrival.result()
+        if self._closing in done or (not done and quick_seconds == seconds):
+            return None
+        # An announcement names no more than the id; the inbox has what was asked under it as well.
+        arrivals = () if id_is_shared else (arrival,)
+        return await self._wait_and_look(envelope, arrivals, began_at + seconds - time.monotonic())
 
     def stop_waiting(self) -> None:
         """Let everybody go who waits for an outcome, now and from now on."""
@@ -114,13 +115,18 @@ class OutcomeListener:
         except (ValidationError, ValueError, TypeError, LookupError) as error:
             log.error("outcomes_not_understood", error=repr(error))
 
-    async def _confirm(self, envelope: CommandEnvelope, arrival: Arrival) -> Outcome:
-        """An announcement names no more than the id; the inbox has what was asked under it as well."""
-        await arrival
-        return await self._look_up(envelope, (0.0, *LOOK_UP_SECONDS))
+    async def _wait_and_look(
+        self, envelope: CommandEnvelope, arrivals: Iterable[Arrival], seconds: float
+    ) -> Outcome | None:
+        looking = asyncio.create_task(self._look_up(envelope))
+        try:
+            done = await _first_of(*arrivals, looking, self._closing, seconds=seconds)
+        finally:
+            looking.cancel()
+        return done.pop().result() if done else None
 
-    async def _look_up(self, envelope: CommandEnvelope, pauses: Sequence[float]) -> Outcome:
-        for pause in chain(pauses, repeat(pauses[-1])):
+    async def _look_up(self, envelope: CommandEnvelope) -> Outcome:
+        for pause in chain((0.0,), LOOK_UP_SECONDS[1:], repeat(LOOK_UP_SECONDS[-1])):
             await asyncio.sleep(pause)
             try:
                 outcome = await self._read_inbox(envelope)
@@ -142,6 +148,12 @@ def _resolve(arrivals: Iterable[Arrival], outcome: Outcome) -> None:
     for arrival in arrivals:
         if not arrival.done():
             arrival.set_result(outcome)
+
+
+async def _first_of(*ways: asyncio.Future[Any], seconds: float) -> set[asyncio.Future[Any]]:
+    """Return those of `ways` that are done as soon as one is, none where none is within `seconds`."""
+    done, _ = await asyncio.wait(ways, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    return done
 
 
 async def _next_message(subscription: PubSub) -> dict[str, Any]:

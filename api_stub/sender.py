@@ -13,8 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from uuid_utils.compat import uuid7
 
 from api_stub import headers, pending
-from api_stub.auth import WritingCaller
-from api_stub.backends import Backends, OpenBackends
+from api_stub.backends import Backends
 from api_stub.documents import CommandAccepted, PendingCommand, json_response
 from api_stub.headers import Preference
 from api_stub.known_keys import Caller
@@ -80,9 +79,10 @@ class CommandSender:
         return str(uuid5(_IDEMPOTENCY_KEYS, f"{self.caller.owner}:{self.idempotency_key}"))
 
     async def _publish(self, envelope: CommandEnvelope) -> None:
-        confirmed = asyncio.wrap_future(self.backends.producer.send(envelope))
+        confirmed = self.backends.producer.send(envelope)
         try:
-            await asyncio.wait_for(confirmed, self.backends.settings.publish_timeout_seconds)
+            async with asyncio.timeout(self.backends.settings.publish_timeout_seconds):
+                await asyncio.wrap_future(confirmed)
         except (BrokerUnavailable, TimeoutError):
             raise Problem.unavailable(
                 f"the broker did not confirm command {envelope.id}, which may still be carried out: "
@@ -110,8 +110,6 @@ def _address(envelope: CommandEnvelope) -> str:
 
 async def _sender(
     request: Request,
-    backends: OpenBackends,
-    caller: WritingCaller,
     idempotency_key: Annotated[
         str | SkipJsonSchema[None],
         Header(
@@ -132,8 +130,8 @@ async def _sender(
 ) -> CommandSender:
     correlation_id = request.headers.get("x-request-id") or request.headers.get("correlation-id")
     return CommandSender(
-        backends,
-        caller,
+        request.app.state.backends,
+        request.state.caller,
         preference=headers.parse_prefer(prefer),
         idempotency_key=headers.parse_idempotency_key(idempotency_key),
         correlation_id=headers.sane_id(correlation_id),

@@ -1,12 +1,12 @@
 """What can be read of groups, jobs and outcomes. Deleted groups are never seen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, false, func, literal, select, true
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, any_, bindparam, cast, false, func, literal, select, true
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.visitors import iterate
@@ -34,6 +34,9 @@ _GUESSED = frozenset(
     for name in ("search", "tags", "metadata", "updated_at", "started_at", "paused_at", "finished_at", "expires_at")
 )
 _GROUP_COLUMNS = [column for column in job_groups.c if column is not job_groups.c.search]
+# One array parameter, so that the statement is the same, and prepared once, for any number of ids.
+_IDS: Any = bindparam("ids", type_=ARRAY(Uuid))
+_GROUPS_BY_ID = select(*_GROUP_COLUMNS).where(job_groups.c.id == any_(_IDS), _LIVING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ async def get_group(connection: AsyncConnection, group_id: UUID) -> JobGroup | N
     query = select(*_GROUP_COLUMNS).where(job_groups.c.id == group_id, _LIVING)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else group_of(row)
+
+
+async def get_groups(connection: AsyncConnection, group_ids: Collection[UUID]) -> dict[UUID, JobGroup]:
+    """Return those of the groups that exist and were not deleted, by their ids."""
+    rows = await connection.execute(_GROUPS_BY_ID, {"ids": list(group_ids)})
+    return {row["id"]: group_of(row) for row in rows.mappings().all()}
 
 
 async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listing) -> Page[JobResource]:

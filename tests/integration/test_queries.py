@@ -18,7 +18,7 @@ from models.fields import Priority
 from models.job_group import JobGroup
 from models.outcome import HandledCommand, succeeded
 from models.store.engine import make_async_engine
-from models.store.queries import Listing, get_group, get_handled, list_groups, list_jobs
+from models.store.queries import Listing, get_group, get_groups, get_handled, list_groups, list_jobs
 from models.store.sorting import GROUP_SORTS, JOB_SORTS
 from models.store.tables import commands, jobs
 from tests.integration.filter_reference import shown_of
@@ -69,6 +69,15 @@ def test_a_group_is_read_as_it_was_stored(database_url: str) -> None:
 
 def test_there_is_no_group_of_an_unknown_id(database_url: str) -> None:
     assert read(database_url, lambda connection: get_group(connection, UUID(int=404))) is None
+
+
+def test_the_living_are_read_by_their_ids(database_url: str) -> None:
+    one, two, unasked = (plain_group(number) for number in (1, 2, 3))
+    deleted = replace(plain_group(4), deleted_at=START)
+    store(database_url, [one, two, unasked, deleted])
+    ids = [two.id, UUID(int=404), deleted.id, one.id]
+    assert read(database_url, lambda connection: get_groups(connection, ids)) == {one.id: one, two.id: two}
+    assert read(database_url, lambda connection: get_groups(connection, [])) == {}
 
 
 def test_the_newest_come_first(database_url: str) -> None:

@@ -1,0 +1,155 @@
+"""HTTP: writes that are durable and confirmed, and reads of one group, against an endpoint with no queue behind it."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from statistics import median, quantiles
+
+import psycopg
+
+from benchmarks.alternation import Contestants, alternate
+from benchmarks.http_endpoints import Endpoint, our_service, plain_endpoint, unguarded_service
+from benchmarks.http_load import latencies_ms, requests_per_second
+from benchmarks.stage import BROKERS, Stage, stage
+from benchmarks.table import Table
+
+CALLERS = 32
+SECONDS = 6.0
+CALM_PER_SECOND = 50.0
+CALM_SECONDS = 20.0
+PLAIN_PROCESSES = (1, 2, 4)
+QUIET_SECONDS = 120.0
+
+Keep = Callable[[Table], None]
+
+
+def measure(rounds: int, keep: Keep) -> None:
+    """Measure writes at full load and at a calm pace, reads, and what a key and its limit cost."""
+    with stage() as shared, ExitStack() as peers:
+        plain = [peers.enter_context(plain_endpoint(shared, processes)) for processes in PLAIN_PROCESSES]
+        for broker in BROKERS:
+            with our_service(shared, broker, "api", "worker", "relay") as ours:
+                _measure_writes(shared, broker, [ours, *plain], rounds, keep)
+                _measure_calm_writes(shared, broker, [ours, plain[0]], rounds, keep)
+        with our_service(shared, "redis", "api", "worker") as ours:
+            _measure_reads([ours, *plain], rounds, keep)
+        _measure_keys(shared, rounds, keep)
+
+
+def _measure_writes(shared: Stage, broker: str, endpoints: list[Endpoint], rounds: int, keep: Keep) -> None:
+    def run(endpoint: Endpoint) -> float:
+        _wait_until_quiet(shared)
+        return requests_per_second(endpoint.url, endpoint.writes(), callers=CALLERS, seconds=SECONDS, expected=201)
+
+    ours, *plain = endpoints
+    figures = alternate({each.name: partial(run, each) for each in endpoints}, rounds, "requests/s")
+    keep(
+        Table(
+            topic="HTTP",
+            title=f"Creating groups, {CALLERS} callers, {broker}",
+            unit="requests/s",
+            ours=ours.name,
+            figures=figures,
+            required={plain[0].name: 3.0},
+            said=_WRITES_SAID,
+        )
+    )
+
+
+def _measure_calm_writes(shared: Stage, broker: str, endpoints: list[Endpoint], rounds: int, keep: Keep) -> None:
+    tails: dict[str, list[float]] = {each.name: [] for each in endpoints}
+
+    def run(endpoint: Endpoint) -> float:
+        _wait_until_quiet(shared)
+        taken = latencies_ms(
+            endpoint.url,
+            endpoint.writes(),
+            callers=CALLERS,
+            per_second=CALM_PER_SECOND,
+            seconds=CALM_SECONDS,
+            expected=201,
+        )
+        tails[endpoint.name].append(round(quantiles(taken, n=100)[98], 3))
+        return median(taken)
+
+    ours, plain = endpoints
+    middles = alternate({each.name: partial(run, each) for each in endpoints}, rounds, "ms")
+    for title, figures, allowed in (("p50", middles, 1.5), ("p99", tails, 2.0)):
+        keep(
+            Table(
+                topic="HTTP",
+                title=f"Creating groups, {CALM_PER_SECOND:g} a second, {broker}: {title}",
+                unit="ms",
+                ours=ours.name,
+                figures=figures,
+                less_is_better=True,
+                required={plain.name: round(1 / allowed, 2)},
+                said=_CALM_SAID,
+            )
+        )
+
+
+def _measure_reads(endpoints: list[Endpoint], rounds: int, keep: Keep) -> None:
+    ours, *plain = endpoints
+    figures = alternate(_readers(endpoints), rounds, "requests/s")
+    keep(
+        Table(
+            topic="HTTP",
+            title=f"Reading one group, {CALLERS} callers",
+            unit="requests/s",
+            ours=ours.name,
+            figures=figures,
+            required={plain[0].name: 1.0},
+            said="Ours looks up at once what several callers ask for meanwhile (`api_stub/gathering.py`).",
+        )
+    )
+
+
+def _measure_keys(shared: Stage, rounds: int, keep: Keep) -> None:
+    with ExitStack() as variants:
+        endpoints = [
+            variants.enter_context(our_service(shared, "redis", "api", "worker", name="a key and its limit")),
+            variants.enter_context(
+                our_service(shared, "redis", "api", name="a key, no limit", rate_limit_per_minute=0)
+            ),
+            variants.enter_context(unguarded_service(shared)),
+        ]
+        figures = alternate(_readers(endpoints), rounds, "requests/s")
+    keep(
+        Table(
+            topic="HTTP",
+            title="What keys and limits cost",
+            unit="requests/s",
+            ours=endpoints[0].name,
+            figures=figures,
+            said=f"Reading one group, {CALLERS} callers: a key is looked up and counted within the process.",
+        )
+    )
+
+
+def _readers(endpoints: list[Endpoint]) -> Contestants:
+    return {
+        each.name: partial(requests_per_second, each.url, each.reads(), callers=CALLERS, seconds=SECONDS, expected=200)
+        for each in endpoints
+    }
+
+
+def _wait_until_quiet(shared: Stage) -> None:
+    """Until the relay has published what earlier runs left it."""
+    deadline = time.monotonic() + QUIET_SECONDS
+    with psycopg.connect(shared.postgres_url, autocommit=True) as connection:
+        while connection.execute("SELECT EXISTS (SELECT FROM events WHERE position IS NULL)").fetchone() == (True,):
+            assert time.monotonic() < deadline, "the relay does not catch up"
+            time.sleep(0.1)
+
+
+_WRITES_SAID = f"""\
+{CALLERS} callers, each of which sends its next request when its last is answered with 201. Either way the row in the
+inbox, the group and its event are committed by then, after the same contracts and in the same tables. Ours are one
+process of the API, a worker with two pool children and the relay; the plain endpoint commits one transaction for each
+request, in FastAPI's threads (faster than with an asynchronous engine), with a connection for each caller."""
+
+_CALM_SAID = f"""\
+{CALM_PER_SECOND:g} requests a second by the clock, for {CALM_SECONDS:g} s each round; a request's time counts from when
+it should have been sent. "Better by" 0.67 means that ours takes 1.5 times as long."""
