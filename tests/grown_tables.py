@@ -65,13 +65,13 @@ _EVENTS = f"""
 INSERT INTO events (group_id, id, sequence, position, name, data, occurred_at, actor, correlation_id, causation_id)
 SELECT {_GROUP_ID}, {_ID.format(number="(g * 10 + s)")}, s, CASE WHEN g < :last - 20 THEN g * 2 + s END,
     CASE s WHEN 1 THEN 'job_group.created' ELSE 'job_group.completed' END, '{{}}',
-    {_START} + g * interval '90 seconds', 'key:1234', 'command-' || g, 'command-' || g
+    {_START} + g * interval '90 seconds', 'key:1234', 'grown-' || g, 'grown-' || g
 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS g, generate_series(1, 2) AS s
 """
 
 _COMMANDS = f"""
 INSERT INTO commands
-SELECT 'command-' || g, '\\x00', {_GROUP_ID}, jsonb_build_object('commandId', 'command-' || g, 'status', 'succeeded',
+SELECT 'grown-' || g, '\\x00', {_GROUP_ID}, jsonb_build_object('commandId', 'grown-' || g, 'status', 'succeeded',
     'type', 'job_group.create', 'groupId', {_GROUP_ID}, 'version', 1), {_START} + g * interval '90 seconds'
 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS g
 """

@@ -98,7 +98,7 @@ READS: dict[str, Reading] = {
     "why a group": lambda c: explain_group(c, GROUP),
     "why a job": lambda c: explain_job(c, GROUP, JOB),
     "history": there_and_back(lambda c, **asked: queries.list_history(c, GROUP, Paging(**asked))),
-    "an outcome": lambda c: queries.get_handled(c, "command-777"),
+    "an outcome": lambda c: queries.get_handled(c, "grown-777"),
     "dead letters": there_and_back(lambda c, **asked: list_dead_letters(c, Paging(**asked))),
     "dead letters of a reason": there_and_back(
         lambda c, **asked: list_dead_letters(c, Paging(**asked), reason=DeadLetterReason.HANDLING_FAILED)
@@ -132,10 +132,10 @@ WRITES: dict[str, Writing] = {
     "what is due": with_connection(lambda c: due.groups_due(c, NOW, 100)),
     "groups that ended": with_connection(lambda c: due.groups_finished(c, NOW - timedelta(days=18), 100)),
     "publishing": with_connection(publish),
-    "an attempt": with_connection(lambda c: attempts.count_attempt(c, "command-777")),
+    "an attempt": with_connection(lambda c: attempts.count_attempt(c, "grown-777")),
     "letters to replay": with_connection(lambda c: graveyard.not_replayed(c, DeadLetterReason.HANDLING_FAILED)),
     "a letter again": with_connection(lambda c: (graveyard.dig_up(c, GROUP), graveyard.mark_replayed(c, GROUP))),
-    "a command again": with_connection(lambda c: graveyard.reopen(c, ["command-777"])),
+    "a command again": with_connection(lambda c: graveyard.reopen(c, ["grown-777"])),
     "letters away": with_connection(lambda c: graveyard.discard(c, [GROUP])),
     "old commands": lambda engine: retention.forget_commands(engine, older_than_days=OLD_DAYS + 19),
     "old events": lambda engine: retention.forget_events(engine, older_than_days=OLD_DAYS + 19),
