@@ -49,9 +49,7 @@ class HandledCommand:
 
 def succeeded(envelope: CommandEnvelope, group_id: UUID, version: int) -> Outcome:
     """Return the outcome of a command that took the group to `version`."""
-    return Outcome.model_construct(
-        command_id=envelope.id, status="succeeded", type=envelope.type, group_id=group_id, version=version, error=None
-    )
+    return Outcome(command_id=envelope.id, status="succeeded", type=envelope.type, group_id=group_id, version=version)
 
 
 def rejected(envelope: CommandEnvelope, group_id: UUID | None, refusal: Refusal) -> Outcome:

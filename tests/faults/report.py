@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ UNTOLD = {
     "noticed",
     "groups",
     "messages_confirmed",
+    "revision",
 }
 
 HEAD = """\
@@ -50,7 +52,8 @@ twice, some stale. After each the invariants were judged from outside, by SQL an
 
 Beside these, each group's counts are those of its jobs, and nothing lies among the dead letters that the scenario does
 not put there. Figures are those of all seeds, one after the other: `accepted` distinct commands, `events` committed,
-`repeats` of events that the subscriber saw, `recovery` in seconds until every outcome and event was there.
+`repeats` of events that the subscriber saw, `recovery` in seconds until every outcome and event was there. What ran was
+revision {revisions}.
 """
 
 
@@ -75,7 +78,7 @@ class Report:
             raise
         finally:
             taken = round(time.monotonic() - began_at, 1)
-            self._take(about | figures | {"broken": broken, "seconds": taken})
+            self._take(about | figures | {"broken": broken, "seconds": taken, "revision": _revision()})
             self.say(f"{'BROKEN' if broken else 'held'}  {broker:8}  seed {seed}  {taken:6.1f} s  {title}  {figures}")
 
     def _take(self, entry: Figures) -> None:
@@ -84,6 +87,12 @@ class Report:
             FIGURES.parent.mkdir(exist_ok=True)
             with FIGURES.open("a") as file:
                 file.write(json.dumps(entry) + "\n")
+
+
+def _revision() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def write_page() -> None:
@@ -97,7 +106,9 @@ def render(entries: Sequence[Figures]) -> str:
     files: defaultdict[str, defaultdict[tuple[str, str], list[Figures]]] = defaultdict(lambda: defaultdict(list))
     for (file, scenario, broker, _), each in sorted(latest.items()):
         files[file][scenario, broker].append(each)
-    parts = [HEAD.format(seeds=max(len(runs) for rows in files.values() for runs in rows.values()))]
+    seeds = max(len(runs) for rows in files.values() for runs in rows.values())
+    revisions = ", ".join(sorted({str(each["revision"]) for each in latest.values()}))
+    parts = [HEAD.format(seeds=seeds, revisions=revisions)]
     parts += [_section(file, rows) for file, rows in files.items()]
     return "\n".join(parts).rstrip("\n") + "\n"
 
