@@ -10,7 +10,7 @@ import os
 
 BROKER_URL = os.environ.get("BENCH_BROKER_URL", "")
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
-PROCESS_COUNT = 3
-"""Worker processes of each contestant: of four cores that leaves one to PostgreSQL and the broker."""
+PROCESS_COUNT = 4
+"""Worker processes of each contestant: one for each of the four cores, as Celery has by itself."""
 CONCURRENCY = 8
 """Commands that an asynchronous peer has in hand at once in each process, with a connection for each."""
