@@ -128,8 +128,13 @@ def _section(file: str, rows: dict[tuple[str, str], list[Figures]]) -> str:
 def _besides(scenario: str, broker: str, runs: Sequence[Figures]) -> list[str]:
     """Return a line with the figures that this scenario alone has."""
     names = sorted({name for run in runs for name, figure in run.items() if name not in UNTOLD and figure})
-    told = [f"{name.replace('_', ' ')} {' / '.join(str(run.get(name, '')) for run in runs)}" for name in names]
+    told = [f"{name.replace('_', ' ')} {' / '.join(_spelled(run.get(name, '')) for run in runs)}" for name in names]
     return [f"- {scenario} ({broker}): {'; '.join(told)}"] if told else []
+
+
+def _spelled(figure: Any) -> str:
+    """The answers of the API are counted by their status."""
+    return ", ".join(f"{count} x {key}" for key, count in figure.items()) if isinstance(figure, dict) else str(figure)
 
 
 def _row(scenario: str, broker: str, runs: Sequence[Figures]) -> str:
