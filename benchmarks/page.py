@@ -51,8 +51,15 @@ def _row(table: Table, name: str) -> str:
     if table.ours:
         cells.append("" if is_ours else f"{table.times_better(name):.2f} x")
     if table.required:
-        cells.append(f"≥ {table.required[name]:g} x" if name in table.required else "")
+        cells.append(_asked(table, name))
     return f"| {' | '.join(cells)} |"
+
+
+def _asked(table: Table, name: str) -> str:
+    if name not in table.required:
+        return ""
+    least = table.required[name]
+    return f"≥ {least:g} x{'' if table.times_better(name) >= least else ', **not reached**'}"
 
 
 def _spelled(figure: float) -> str:
