@@ -115,7 +115,12 @@ class _Lane:
         if self._waiting and not self._is_busy and not _is_ending():
             self._is_busy = True
             message = _GatheredMessage(self._next_batch(), ended=self._end)
-            self._carry_out(message, None, message.ack, message.reject, ())
+            try:
+                self._carry_out(message, None, message.ack, message.reject, ())
+            except Exception as error:
+                # Of none of its messages is it the fault. A worker that ends is started again, and gets them anew; one
+                # that went on would wait in this lane for a task that there is not.
+                raise RuntimeError("the pool did not take what was gathered") from error
 
     def _end(self) -> None:
         self._is_busy = False

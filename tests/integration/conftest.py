@@ -12,3 +12,10 @@ from tests.servers import rabbitmq_or_skip
 def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A node without workers; the tests that need it skip where RabbitMQ is not installed."""
     yield from rabbitmq_or_skip(tmp_path_factory.mktemp("rabbitmq-alone"))
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Each broker in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url

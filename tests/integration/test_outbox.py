@@ -42,12 +42,6 @@ def engine(clean_database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
-
-
 def test_a_transaction_that_commits_late_is_not_skipped(engine: Engine) -> None:
     early, late = uuid4(), uuid4()
     with connected(engine) as relay, engine.connect() as slow:

@@ -38,12 +38,6 @@ def engine(clean_database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
-
-
 def test_a_long_history_of_one_group_arrives_in_order(engine: Engine, broker_url: str) -> None:
     group_id, count = uuid4(), 1100  # three batches
     write(engine, [row(number, group_id) for number in range(1, count + 1)])

@@ -29,10 +29,13 @@ class Worker:
             names.JOB_GROUP_UPDATE: lambda message, *_: self.alone.append(message),
             names.JOB_GROUP_CANCEL: lambda message, *_: self.alone.append(message),
         }
-        consumer = Consumer.__new__(Consumer)
-        consumer.strategies = self.strategies
-        consumer.controller = type("Controller", (), {"concurrency": children})()
-        gather(consumer)
+        self._consumer = Consumer.__new__(Consumer)
+        self._consumer.strategies = self.strategies
+        self._consumer.controller = type("Controller", (), {"concurrency": children})()
+        self.gather()
+
+    def gather(self) -> None:
+        gather(self._consumer)
 
     def deliver(self, task: str, kwargs: dict[str, Any], size_bytes: int = 100, **delivery_info: Any) -> str:
         id_ = str(uuid4())
@@ -121,3 +124,17 @@ def test_some_go_alone() -> None:
     worker.deliver(names.HANDLE_BATCH, {"commands": []})
     assert len(worker.alone) == 4
     assert worker.pool == []
+
+
+def test_what_the_pool_does_not_take_is_no_fault_of_a_message() -> None:
+    """The consumer takes a TypeError for a fault of the message at hand, and would bury that one."""
+    worker = Worker(children=1)
+
+    def refuse(*_: Any) -> None:
+        raise TypeError("no such pool")
+
+    worker.strategies[names.HANDLE_GATHERED] = refuse
+    worker.gather()
+    with pytest.raises(RuntimeError, match="did not take"):
+        worker.update("a")
+    assert worker.ended == []
