@@ -8,14 +8,15 @@ from uuid import uuid4
 import orjson
 import psycopg
 from kombu import Connection, Producer, Queue
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 
 from benchmarks.alternation import alternate
 from benchmarks.stage import BROKERS, Stage, stage
 from benchmarks.table import Table
 from client.broker import EVENT_EXCHANGE
 from models.commands import CommandEnvelope
-from models.store.outbox import cloud_event_of, unpublished
+from models.store.outbox import cloud_event_of
+from models.store.tables import events
 from settings import Settings
 from tasks.handling import handle
 from tests.commands import create, delete, new_id, patch
@@ -82,7 +83,8 @@ def _commit_events(servers: Stage, count: int) -> list[tuple[str, bytes]]:
     for commands in _lives(count):
         handle(engine, commands)
     with engine.connect() as connection:
-        documents = [(row["name"], orjson.dumps(cloud_event_of(row))) for row in unpublished(connection, count)]
+        rows = connection.execute(select(events).order_by(events.c.ordinal)).mappings()
+        documents = [(row["name"], orjson.dumps(cloud_event_of(row))) for row in rows]
     engine.dispose()
     assert len(documents) == count
     with psycopg.connect(servers.postgres_url) as connection:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, RowMapping, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import BigInteger
+from sqlalchemy.types import BigInteger, Integer
 
 from models.events import cloud_event
 from models.store.engine import DatabaseUnavailable
@@ -22,6 +22,23 @@ _CHANNEL = "ocr_invoice_events"
 ANNOUNCEMENT = select(func.pg_notify(_CHANNEL, ""))
 """Wakes the relay when its transaction commits."""
 
+MAX_READ_BYTES = 4 * 1024 * 1024
+"""Of the data in one batch of events, as stored: compressed. The last of them may exceed it."""
+
+_bytes_before = func.sum(func.pg_column_size(events.c.data)).over(order_by=events.c.ordinal, rows=(None, -1))
+_next = (
+    select(events, func.coalesce(_bytes_before, 0).label("bytes_before"))
+    .where(events.c.position.is_(None))
+    .order_by(events.c.ordinal)
+    .limit(bindparam("limit", type_=Integer))
+    .subquery()
+)
+_UNPUBLISHED = (
+    select(*(_next.c[column.name] for column in events.c))
+    .where(_next.c.bytes_before < MAX_READ_BYTES)
+    .order_by(_next.c.ordinal)
+)
+
 _ORDINALS: Any = bindparam("ordinals", type_=ARRAY(BigInteger))
 
 
@@ -31,12 +48,12 @@ def lead(connection: Connection) -> bool:
 
 
 def unpublished(connection: Connection, limit: int) -> Sequence[RowMapping]:
-    """Return up to `limit` events without a position, in an order that keeps each group's sequence.
+    """Return up to `limit` events without a position, in an order that keeps each group's sequence; fewer where they
+    are large.
 
     There is no cursor to fall behind: a transaction that commits late is simply among the next ones.
     """
-    query = select(events).where(events.c.position.is_(None)).order_by(events.c.ordinal).limit(limit)
-    return connection.execute(query).mappings().all()
+    return connection.execute(_UNPUBLISHED, {"limit": limit}).mappings().all()
 
 
 def cloud_event_of(row: RowMapping) -> dict[str, Any]:

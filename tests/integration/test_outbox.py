@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -56,6 +57,22 @@ def test_a_transaction_that_commits_late_is_not_skipped(engine: Engine) -> None:
     assert [event["group_id"] for event in second] == [late]
     assert second[0]["ordinal"] < first[0]["ordinal"]
     assert [event["group_id"] for event in stored(engine)] == [early, late]
+
+
+def test_a_batch_of_large_events_is_a_shorter_one(engine: Engine) -> None:
+    group_id = uuid4()
+    rows = [row(number, group_id) for number in range(1, 31)]
+    for each in rows:
+        each["data"]["noise"] = token_hex(200_000)  # which does not compress well
+    write(engine, rows)
+    lengths = []
+    with connected(engine) as connection:
+        while batch := unpublished(connection, 1000):
+            lengths.append(len(batch))
+            stamp(connection, batch, after=last_position(connection))
+    assert sum(lengths) == 30
+    assert 3 <= len(lengths) <= 5
+    assert [event["sequence"] for event in stored(engine)] == list(range(1, 31))
 
 
 def test_each_group_keeps_its_order_whatever_the_ids(engine: Engine) -> None:
