@@ -84,6 +84,11 @@ def select(database_url: str, sql: str, **parameters: Any) -> list[dict[str, Any
         return [dict(row) for row in connection.execute(text(sql), parameters).mappings()]
 
 
+def group_count(database_url: str, id_: str) -> int:
+    """Return 1 if there is, or was, a group of this id, else 0."""
+    return len(select(database_url, "SELECT FROM job_groups WHERE id = CAST(:id AS uuid)", id=id_))
+
+
 class Graveyard:
     """The dead letters from now on."""
 

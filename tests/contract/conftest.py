@@ -6,7 +6,7 @@ import httpx
 import pytest
 from celery import Celery
 
-from tests.commands import celery_client
+from tests.commands import Graveyard, celery_client
 from tests.contract.http_api import client_of
 from workers.supervision.supervisor import Supervisor
 
@@ -22,3 +22,8 @@ def client(either_service: Supervisor) -> Iterator[Celery]:
     settings = either_service.settings
     with celery_client(settings.require("broker_url"), settings.require("redis_url")) as app:
         yield app
+
+
+@pytest.fixture
+def graveyard(either_service: Supervisor) -> Graveyard:
+    return Graveyard(either_service.settings.require("database_url"))
