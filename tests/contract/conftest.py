@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from celery import Celery
+from redis import Redis
 
-from tests.commands import Graveyard, celery_client
+from tests.commands import Graveyard, Subscriber, celery_client
 from tests.contract.http_api import client_of
+from tests.contract.told import Replies
 from workers.supervision.supervisor import Supervisor
 
 
@@ -27,3 +29,17 @@ def client(either_service: Supervisor) -> Iterator[Celery]:
 @pytest.fixture
 def graveyard(either_service: Supervisor) -> Graveyard:
     return Graveyard(either_service.settings.require("database_url"))
+
+
+@pytest.fixture
+def subscriber(either_service: Supervisor) -> Iterator[Subscriber]:
+    with Subscriber(either_service.settings.require("broker_url"), "#") as subscriber:
+        yield subscriber
+
+
+@pytest.fixture
+def replies(either_service: Supervisor) -> Iterator[Replies]:
+    with Redis.from_url(either_service.settings.require("redis_url")) as redis:
+        replies = Replies(redis)
+        yield replies
+        replies.close()

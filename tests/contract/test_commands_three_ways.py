@@ -1,116 +1,37 @@
 """Every command by all three ways in: a Celery client, a plain JSON document, HTTP. What it does is the same."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
-from uuid import uuid4
+from collections.abc import Callable
+from typing import Protocol
 
 import httpx
-import orjson
 import pytest
 from celery import Celery
-from kombu import Connection, Producer
-from redis import Redis
 
 from models import names
-from models.commands import MAX_BATCH_COUNT, CommandEnvelope
+from models.commands import CommandEnvelope
 from tests.commands import (
-    PATIENCE_SECONDS,
     Graveyard,
     Subscriber,
     ask,
-    command,
     create,
     delete,
     document,
-    eventually,
-    item,
     new_id,
     patch,
     select,
     update,
 )
 from tests.contract.http_api import GROUPS
+from tests.contract.told import Replies, Told, outcome_of, publish_document, shown
 from workers.supervision.supervisor import Supervisor
 
 BODY_LESS = ("id", "expectedVersion")
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a sender learns: `code` is None where the command succeeded, else the error's."""
-
-    command_id: str
-    group_id: str
-    code: str | None = None
-    version: int | None = None
-
-    @classmethod
-    def by(cls, outcome: dict[str, Any]) -> "Told":
-        error = outcome.get("error") or {}
-        return cls(outcome["commandId"], outcome["groupId"], error.get("code"), outcome.get("version"))
 
 
 class Way(Protocol):
     """Sends one command and waits until its sender is told."""
 
     def __call__(self, envelope: CommandEnvelope) -> Told: ...
-
-
-@pytest.fixture
-def subscriber(either_service: Supervisor) -> Iterator[Subscriber]:
-    with Subscriber(either_service.settings.require("broker_url"), "#") as subscriber:
-        yield subscriber
-
-
-class Replies:
-    """The outcomes announced on a channel of the test's own."""
-
-    def __init__(self, redis: Redis) -> None:
-        self.channel = f"{names.OUTCOME_CHANNEL_PREFIX}{uuid4().hex}"
-        self._subscription = redis.pubsub(ignore_subscribe_messages=True)
-        self._subscription.subscribe(self.channel)
-        self._subscription.get_message(timeout=PATIENCE_SECONDS)
-
-    def next_message(self) -> list[dict[str, Any]]:
-        """Return the outcomes in the next message."""
-        message: Any = eventually(lambda: self._subscription.get_message(timeout=0.5))
-        outcomes: list[dict[str, Any]] = orjson.loads(message["data"])
-        return outcomes
-
-    def of(self, commands: Sequence[CommandEnvelope]) -> list[dict[str, Any]]:
-        """Return the outcomes of `commands`, in their order, from as many messages as they come in."""
-        outcomes: dict[str, dict[str, Any]] = {}
-        while len(outcomes) < len(commands):
-            outcomes |= {outcome["commandId"]: outcome for outcome in self.next_message()}
-        return [outcomes[command.id] for command in commands]
-
-    def nothing_more(self) -> bool:
-        return self._subscription.get_message(timeout=0.3) is None
-
-    def close(self) -> None:
-        self._subscription.close()
-
-
-@pytest.fixture
-def replies(either_service: Supervisor) -> Iterator[Replies]:
-    with Redis.from_url(either_service.settings.require("redis_url")) as redis:
-        replies = Replies(redis)
-        yield replies
-        replies.close()
-
-
-def publish_document(broker_url: str, body: bytes) -> None:
-    """Hand a document to the intake as a stranger would: no Celery, whatever content type."""
-    if broker_url.startswith("redis"):
-        with Redis.from_url(broker_url) as redis:
-            redis.xadd("ocr_invoice.intake", {"command": body})
-        return
-    with Connection(broker_url) as connection:
-        producer = Producer(connection.channel())
-        producer.publish(
-            body, routing_key="ocr_invoice.intake", content_type="text/x-whatever", content_encoding="binary"
-        )
 
 
 @pytest.fixture(params=["celery", "intake", "http"])
@@ -154,20 +75,6 @@ def newest_command(service: Supervisor, group_id: str) -> str:
     sql = "SELECT id FROM commands WHERE group_id = CAST(:id AS uuid) ORDER BY handled_at DESC LIMIT 1"
     id_: str = select(service.settings.require("database_url"), sql, id=group_id)[0]["id"]
     return id_
-
-
-def shown(api: httpx.Client, group_id: str) -> dict[str, Any]:
-    response = api.get(f"{GROUPS}/{group_id}")
-    assert response.status_code == 200, response.text
-    group: dict[str, Any] = response.json()["data"]
-    return group
-
-
-def outcome_of(api: httpx.Client, command_id: str) -> dict[str, Any]:
-    response = api.get(f"/commands/{command_id}")
-    assert response.status_code == 200, response.text
-    outcome: dict[str, Any] = response.json()["data"]
-    return outcome
 
 
 def assert_applied(api: httpx.Client, subscriber: Subscriber, told: Told, type_: str, version: int, event: str) -> None:
@@ -277,83 +184,6 @@ def test_a_positional_argument_is_refused_by_name(api: httpx.Client, client: Cel
 def test_a_keyword_called_self_is_refused_by_name(client: Celery) -> None:
     outcome = ask(client, create(new_id(), self=1))
     assert [error["field"] for error in outcome["error"]["errors"]] == ["self"]
-
-
-def send_batch(client: Celery, commands: Sequence[Any]) -> None:
-    client.send_task("command.handle_batch", kwargs={"commands": list(commands)}, ignore_result=True)
-
-
-def test_a_batch_is_carried_out_in_order_and_answered_in_one_message(
-    api: httpx.Client, client: Celery, replies: Replies, subscriber: Subscriber
-) -> None:
-    id_ = new_id()
-    first = create(id_)
-    batch = [
-        first,
-        patch(id_, {"tags": ["a"]}),
-        patch(id_, {"tags": ["b"]}, expectedVersion=1),
-        command("job_group.explode", {"id": id_}),
-        update(id_, name="last"),
-        first,
-        patch(id_, {"priority": 5}),
-    ]
-    send_batch(client, [item(envelope.model_copy(update={"reply_to": replies.channel})) for envelope in batch])
-    outcomes = replies.next_message()
-    assert [outcome["commandId"] for outcome in outcomes] == [envelope.id for envelope in batch]
-    assert [Told.by(outcome).code or outcome["version"] for outcome in outcomes] == [
-        *(1, 2, "version_conflict", "validation_failed", 3, 1, "validation_failed")
-    ]
-    assert replies.nothing_more()
-    assert (shown(api, id_)["name"], shown(api, id_)["version"]) == ("last", 3)
-    causes = [event["causationid"] for event in subscriber.of_group(id_, 6)]
-    assert causes == [envelope.id for envelope in [*batch[:5], batch[6]]]
-
-
-def test_each_caller_of_a_batch_is_told_its_own_outcomes(client: Celery, either_service: Supervisor) -> None:
-    with Redis.from_url(either_service.settings.require("redis_url")) as redis:
-        callers = [Replies(redis), Replies(redis)]
-        batch = [create(new_id()) for _ in range(6)]
-        channels = [callers[number % 2].channel for number in range(6)]
-        addressed = zip(batch, channels, strict=True)
-        send_batch(client, [item(envelope.model_copy(update={"reply_to": channel})) for envelope, channel in addressed])
-        for number, caller in enumerate(callers):
-            assert {outcome["status"] for outcome in caller.of(batch[number::2])} == {"succeeded"}
-            assert caller.nothing_more()
-            caller.close()
-
-
-def test_a_batch_may_be_as_long_as_the_limit(client: Celery, replies: Replies, subscriber: Subscriber) -> None:
-    batch = [create(new_id()).model_copy(update={"reply_to": replies.channel}) for _ in range(MAX_BATCH_COUNT)]
-    send_batch(client, [item(envelope) for envelope in batch])
-    assert {outcome["status"] for outcome in replies.of(batch)} == {"succeeded"}
-    mine = {envelope.id for envelope in batch}
-    events = subscriber.receive(MAX_BATCH_COUNT, lambda event: event["causationid"] in mine)
-    assert {event["causationid"] for event in events} == mine
-
-
-def test_a_longer_batch_is_a_dead_letter(either_service: Supervisor, api: httpx.Client, client: Celery) -> None:
-    graveyard = Graveyard(either_service.settings.require("database_url"))
-    batch = [create(new_id()) for _ in range(MAX_BATCH_COUNT + 1)]
-    send_batch(client, [item(envelope) for envelope in batch])
-    letter = graveyard.next_letter()
-    assert (letter["reason"], letter["source"]) == ("invalid_command", "ocr_invoice.commands")
-    assert str(MAX_BATCH_COUNT) in letter["detail"]
-    assert len(orjson.loads(letter["body"])) == len(batch)
-    assert api.get(f"{GROUPS}/{batch[0].data['id']}").status_code == 404
-
-
-def test_an_item_that_is_no_command_costs_only_itself(
-    either_service: Supervisor, client: Celery, replies: Replies
-) -> None:
-    graveyard = Graveyard(either_service.settings.require("database_url"))
-    good = [create(new_id()).model_copy(update={"reply_to": replies.channel}) for _ in range(2)]
-    strange: list[Any] = [5, {"id": "", "type": "job_group.create", "data": {}}, {"type": "job_group.create"}]
-    send_batch(client, [item(good[0]), *strange, item(good[1])])
-    assert {outcome["status"] for outcome in replies.of(good)} == {"succeeded"}
-    # The good ones are told before the others are kept.
-    letters = eventually(lambda: len(found := graveyard.letters()) == len(strange) and found)
-    assert sorted(str(orjson.loads(letter["body"])) for letter in letters) == sorted(map(str, strange))
-    assert {letter["reason"] for letter in letters} == {"invalid_command"}
 
 
 def test_a_document_that_cannot_be_read_is_a_dead_letter_and_the_next_is_handled(
