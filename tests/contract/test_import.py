@@ -12,6 +12,8 @@ from tests.commands import select
 from tests.contract.http_api import free_port
 from tests.operating import invoke, operator_of
 from workers.exit_codes import ExitCode
+from workers.operating.importing import session
+from workers.operating.importing.run import Import
 from workers.supervision.supervisor import Supervisor
 
 EXAMPLES = Path(__file__).parents[2] / "examples/import"
@@ -302,6 +304,40 @@ def test_what_others_have_kept_is_not_written_over(importer: Importer) -> None:
 @pytest.mark.parametrize("options", [[], ["--format", "xml"]])
 def test_a_file_of_an_unknown_kind_is_refused(importer: Importer, options: list[str]) -> None:
     assert importer.refused(importer.write("march.xml", "<x/>"), *options)[0] == ExitCode.USAGE
+
+
+def test_without_an_answer_it_ends_and_can_be_started_again(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = importer.write("march.csv", SHEET)
+    right = importer.environment
+    importer.environment = right | {"JOBGROUPS_BROKER_URL": f"amqp://127.0.0.1:{free_port()}"}
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "PATIENCE_SECONDS", 1.0)
+        status, said = importer.refused(file)
+    assert (status, "the service does not answer" in said) == (ExitCode.UNREACHABLE, True), said
+    importer.environment = right
+    assert told(importer.run(file)) == (6, 3, 3, 0, 0)
+    assert len(importer.jobs()) == 3
+
+
+def test_a_file_that_is_written_to_meanwhile_is_let_go(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here between its last line and the note that all is done."""
+    file = importer.write("march.csv", SHEET)
+
+    def settle_and_write(self: Import, *arguments: Any) -> Any:
+        file.write_text(file.read_text() + "x")
+        return counted(self, *arguments)
+
+    counted = Import._counted
+    with monkeypatch.context() as patch:
+        patch.setattr(Import, "_counted", settle_and_write)
+        status, said = importer.refused(file)
+    assert (status, "was written to while it was imported" in said) == (ExitCode.CONFLICT, True), said
+    assert importer.refused(file)[0] == ExitCode.CONFLICT
+    importer.write("march.csv", SHEET)
+    assert told(importer.run(file)) == (6, 3, 3, 0, 0)
+    assert (len(importer.groups()), len(importer.jobs())) == (3, 3)
 
 
 def test_a_file_that_is_not_there_is_refused(importer: Importer) -> None:
