@@ -306,6 +306,17 @@ def test_a_file_of_an_unknown_kind_is_refused(importer: Importer, options: list[
     assert importer.refused(importer.write("march.xml", "<x/>"), *options)[0] == ExitCode.USAGE
 
 
+def test_what_one_service_has_another_gets_as_well(
+    service: Supervisor, rabbitmq_service: Supervisor, tmp_path: Path
+) -> None:
+    importers = [Importer(each, tmp_path) for each in (service, rabbitmq_service)]
+    importers[1].template = importers[0].template
+    file = importers[0].write("march.csv", SHEET)
+    assert [told(importer.run(file)) for importer in importers] == [(6, 3, 3, 0, 0)] * 2
+    assert [len(importer.jobs()) for importer in importers] == [3, 3]
+    assert ":guest@" not in (tmp_path / "march.csv.progress").read_text()
+
+
 def test_without_an_answer_it_ends_and_can_be_started_again(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,12 @@ def test_reading_a_sheet_goes_on_as_if_it_had_begun_at_the_top(
             assert shapes(list(file.pieces(piece.end))) == shapes(pieces[number:])
 
 
+def test_a_row_that_cannot_be_read_leaves_its_group_in_one_piece(folder: Path) -> None:
+    first, last = ("A", "", "March", "t", "1", "file:///1.pdf", ""), ("A", "", "", "", "3", "file:///3.pdf", "")
+    (piece,) = sheet(folder, [first, 'A,"x"y,', last]).pieces(Place())
+    assert [bool(row.fault) for row in piece.rows] == [False, True, False]
+
+
 @given(st.lists(sheet_rows, max_size=30))
 def test_every_row_of_a_well_formed_sheet_is_in_one_piece(folder: Path, rows: list[tuple[str, ...]]) -> None:
     pieces = list(sheet(folder, list(rows)).pieces(Place()))

@@ -64,7 +64,7 @@ def _check(source: Source, report: Report) -> Checkpoint:
 def _import(file: Path, content: Content, source: Source, kept: Path, report: Report, restart: bool) -> Checkpoint:
     """Standard input cannot be read again from a place in it, and has no journal; the ids are the same."""
     servers = broker_address()
-    beside_it = nullcontext() if file == STANDARD_INPUT else journal_beside(file, content, restart=restart)
+    beside_it = nullcontext() if file == STANDARD_INPUT else journal_beside(file, content, servers[0], restart=restart)
     with beside_it as journal:
         before = journal.checkpoint if journal else None
         if before is None and kept.exists():

@@ -46,13 +46,15 @@ class Checkpoint:
 
 
 class Journal:
-    """The journal at `path` of a file with this SHA-256, held for this process alone. A context manager."""
+    """The journal at `path` of a file with this SHA-256 that goes to `service`, held for this process alone. A context
+    manager."""
 
-    def __init__(self, path: Path, sha256: str, *, restart: bool) -> None:
+    def __init__(self, path: Path, sha256: str, service: str, *, restart: bool) -> None:
         self.path = path
         self.checkpoint: Checkpoint | None = None
         """Where an import before this one came to; None where there was none."""
         self._sha256 = sha256
+        self._service = service
         self._restart = restart
 
     def __enter__(self) -> Self:
@@ -76,9 +78,12 @@ class Journal:
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Add `checkpoint`; it is on the disk when this returns."""
-        self._file.write(json.dumps({"sha256": self._sha256, **asdict(checkpoint)}).encode() + b"\n")
+        self._file.write(json.dumps({**self._about(), **asdict(checkpoint)}).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+    def _about(self) -> dict[str, str]:
+        return {"sha256": self._sha256, "service": self._service}
 
     def _last(self) -> Checkpoint | None:
         self._file.seek(0)
@@ -90,4 +95,7 @@ class Journal:
             return None
         if last.pop("sha256") != self._sha256:
             raise ChangedFile
-        return Checkpoint(**last)
+        if last.pop("service") == self._service:
+            return Checkpoint(**last)
+        # Nothing is known of what this service has of it; what was kept of an import that ended stays, though.
+        return None if last["finished"] else Checkpoint()

@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from client.command_client import AsyncCommandClient, OutcomeUnknown
 from models.commands import CommandEnvelope, derived_group_id
@@ -42,11 +43,11 @@ def import_all(importing: Import, broker_url: str, redis_url: str) -> Checkpoint
 
 
 @contextmanager
-def journal_beside(file: Path, content: Content, *, restart: bool) -> Iterator[Journal]:
+def journal_beside(file: Path, content: Content, broker_url: str, *, restart: bool) -> Iterator[Journal]:
     """Give the journal of `file`. Raises Failure where it is another content's, or another process has it."""
     path = file.with_name(f"{file.name}.progress")
     try:
-        with Journal(path, content.sha256, restart=restart) as journal:
+        with Journal(path, content.sha256, _public_part(broker_url), restart=restart) as journal:
             yield journal
     except InUse:
         raise Failure(f"another process imports {file}; {path} is in its hands", ExitCode.CONFLICT) from None
@@ -56,6 +57,12 @@ def journal_beside(file: Path, content: Content, *, restart: bool) -> Iterator[J
             "back as it was and start again; or import what is new as a file of its own. --restart imports all of it.",
             ExitCode.CONFLICT,
         ) from None
+
+
+def _public_part(broker_url: str) -> str:
+    """Which broker it is, without the password."""
+    parts = urlsplit(broker_url)
+    return f"{parts.hostname}:{parts.port or ''}{parts.path}"
 
 
 def _run(importing: Coroutine[Any, Any, Checkpoint]) -> Checkpoint:
