@@ -23,28 +23,20 @@ COLOURS = {
     Status.CANCELLED: "dim",
     Status.EXPIRED: "dim",
 }
-_BAR_WIDTH = 10
+_BAR_WIDTH = 5
 
 Group = Mapping[str, Any]
 
 
 def show_many(console: Console, groups: Iterable[Group], caption: str) -> None:
     """Write one line for each group."""
-    table = Table(
-        Column("id", no_wrap=True), "name", "batch", "status", "priority", "progress", "jobs", "created", box=None
-    )
-    table.caption, table.caption_justify, table.pad_edge = caption, "left", False
+    narrow = (Column(name, no_wrap=True) for name in ("status", "progress", "jobs", "created"))
+    table = Table(Column("id", no_wrap=True), Column("name", overflow="fold"), *narrow, box=None, pad_edge=False)
+    table.caption, table.caption_justify = caption, "left"
     for group in groups:
-        table.add_row(
-            group["id"],
-            escape(group["name"]),
-            escape(group["batchNumber"] or ""),
-            _status(group),
-            group["priority"],
-            _progress(group),
-            _counts(group["counts"]),
-            _minute(group["createdAt"]),
-        )
+        name = " ".join(filter(None, (group["name"], group["batchNumber"])))
+        status, progress, jobs = _status(group), _progress(group), _counts(group["counts"])
+        table.add_row(group["id"], escape(name), status, progress, jobs, _minute(group["createdAt"]))
     console.print(table)
 
 
@@ -75,7 +67,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _minute(instant: str) -> str:
-    return instant[:16].replace("T", " ")
+    return instant[5:16].replace("T", " ")
 
 
 def _text(value: Any) -> str:

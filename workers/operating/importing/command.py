@@ -49,7 +49,7 @@ def import_(
     with failures_told(), on_disk(file) as path:
         content = Content(path)
         source = source_in(path, kind, CommandIds(content.sha256))
-        with Report(str(file), content.size_bytes) as report:
+        with Report("standard input" if file == STANDARD_INPUT else str(file), content.size_bytes) as report:
             done = _check(source, report) if dry_run else _import(file, content, source, kept, report, restart)
         report.end(done, None if dry_run else kept, as_json=as_json)
     if done.rejected:
