@@ -63,9 +63,19 @@ class Importer:
         """Return the rows of their jobs, in the order of the names of their groups and of their numbers."""
         return select(self._url, JOBS, template=self.template)
 
+    def forget(self, group_ids: list[Any]) -> None:
+        """Make the service forget the commands on these groups, as it does after months."""
+        select(self._url, "DELETE FROM commands WHERE group_id = ANY(:ids) RETURNING id", ids=group_ids)
+
 
 @pytest.fixture
-def importer(either_service: Supervisor, tmp_path: Path) -> Importer:
+def importer(service: Supervisor, tmp_path: Path) -> Importer:
+    return Importer(service, tmp_path)
+
+
+@pytest.fixture
+def either_importer(either_service: Supervisor, tmp_path: Path) -> Importer:
+    """To a service on Redis, and to one on RabbitMQ."""
     return Importer(either_service, tmp_path)
 
 
@@ -82,36 +92,36 @@ P,Paris,TEMPLATE,,,,,scan-3,file:///3.pdf,1
 """
 
 
-def test_a_spreadsheet_makes_its_groups_and_jobs(importer: Importer) -> None:
-    file = importer.write("march.csv", SHEET)
-    document = importer.run(file)
+def test_a_spreadsheet_makes_its_groups_and_jobs(either_importer: Importer) -> None:
+    file = either_importer.write("march.csv", SHEET)
+    document = either_importer.run(file)
     assert told(document) == (6, 3, 3, 0, 0)
-    lyon, paris, rouen = importer.groups()
+    lyon, paris, rouen = either_importer.groups()
     assert (lyon["name"], lyon["priority"], lyon["tags"]) == ("Lyon", "high", ["2023", "été"])
     assert (lyon["metadata"], lyon["settings"]["maxConcurrency"]) == ({"site": "Lyon"}, 4)
     assert [group["sealed"] for group in (lyon, paris, rouen)] == [True, True, False]
-    jobs = [(job["group_name"], job["external_id"], job["document"]) for job in importer.jobs()]
+    jobs = [(job["group_name"], job["external_id"], job["document"]) for job in either_importer.jobs()]
     assert jobs == [
         ("Lyon", "scan-1", {"uri": "file:///1.pdf", "pageCount": 2}),
         ("Lyon", "scan-2", {"uri": "file:///2.pdf"}),
         ("Paris", "scan-3", {"uri": "file:///3.pdf", "pageCount": 1}),
     ]
-    assert {each.name for each in importer.folder.iterdir()} == {"march.csv", "march.csv.progress"}
+    assert {each.name for each in either_importer.folder.iterdir()} == {"march.csv", "march.csv.progress"}
 
 
-def test_a_second_import_of_the_same_content_changes_nothing(importer: Importer) -> None:
+def test_a_second_import_of_the_same_content_changes_nothing(either_importer: Importer) -> None:
     """Neither beside its journal, nor without it, nor under another name."""
-    file = importer.write("march.csv", SHEET)
-    first = importer.run(file)
-    versions = [group["version"] for group in importer.groups()]
-    again = importer.run(file)
+    file = either_importer.write("march.csv", SHEET)
+    first = either_importer.run(file)
+    versions = [group["version"] for group in either_importer.groups()]
+    again = either_importer.run(file)
     assert "imported before" in again["said"]
     assert told(again) == told(first)
-    assert told(importer.run(file, "--restart")) == told(first)
-    assert told(importer.run(importer.write("copy.csv", SHEET))) == told(first)
-    assert told(importer.run("-", "--format", "csv", typed=file.read_bytes())) == told(first)
-    assert [group["version"] for group in importer.groups()] == versions
-    assert len(importer.jobs()) == 3
+    assert told(either_importer.run(file, "--restart")) == told(first)
+    assert told(either_importer.run(either_importer.write("copy.csv", SHEET))) == told(first)
+    assert told(either_importer.run("-", "--format", "csv", typed=file.read_bytes())) == told(first)
+    assert [group["version"] for group in either_importer.groups()] == versions
+    assert len(either_importer.jobs()) == 3
 
 
 @pytest.mark.parametrize(
@@ -139,11 +149,11 @@ LINES = """
 """
 
 
-def test_json_lines_make_groups_and_add_to_them_in_their_order(importer: Importer) -> None:
+def test_json_lines_make_groups_and_add_to_them_in_their_order(either_importer: Importer) -> None:
     group_id = str(uuid4())
-    document = importer.run(importer.write("march.jsonl", LINES.replace("GROUP", group_id)))
+    document = either_importer.run(either_importer.write("march.jsonl", LINES.replace("GROUP", group_id)))
     assert told(document) == (7, 4, 4, 0, 0)
-    groups = importer.groups()
+    groups = either_importer.groups()
     assert [(group["name"], group["sealed"]) for group in groups] == [
         ("a", True),
         ("b", False),
@@ -151,7 +161,7 @@ def test_json_lines_make_groups_and_add_to_them_in_their_order(importer: Importe
         ("d", True),
     ]
     assert (str(groups[3]["id"]), groups[3]["generation"]) == (group_id, 1)
-    assert [job["external_id"] for job in importer.jobs()] == [None, None, "4", "5"]
+    assert [job["external_id"] for job in either_importer.jobs()] == [None, None, "4", "5"]
 
 
 def test_what_is_wrong_is_kept_and_can_be_mended(importer: Importer) -> None:
@@ -225,11 +235,11 @@ def test_wrong_json_lines_are_kept_whole(importer: Importer) -> None:
     ]
 
 
-def test_what_only_the_service_can_refuse_spares_the_rest(importer: Importer) -> None:
+def test_what_only_the_service_can_refuse_spares_the_rest(either_importer: Importer) -> None:
     """Documents that the group has already, where its policy is to reject them; a group that does not exist."""
     sha, other = 64 * "a", 64 * "b"
     missing = uuid4()
-    file = importer.write(
+    file = either_importer.write(
         "march.csv",
         f"""group,groupId,name,template,processingSettings.duplicatePolicy,externalId,uri,sha256
 A,,Anvers,TEMPLATE,reject,1,file:///1.pdf,{sha}
@@ -238,9 +248,9 @@ A,,,,,3,file:///3.pdf,{other}
 ,{missing},,,,4,file:///4.pdf,
 """,
     )
-    document = importer.run(file, status=ExitCode.PARTLY_DONE)
+    document = either_importer.run(file, status=ExitCode.PARTLY_DONE)
     assert told(document) == (5, 1, 2, 2, 2)
-    assert [job["external_id"] for job in importer.jobs()] == ["1", "3"]
+    assert [job["external_id"] for job in either_importer.jobs()] == ["1", "3"]
     assert "line 3: document.sha256: the group has this document already" in document["said"]
     assert f"line 5: there is no job group {missing}" in document["said"]
 
@@ -252,6 +262,31 @@ def test_a_group_of_many_rows_goes_in_pieces_and_is_sealed_once(importer: Import
     (group,) = importer.groups()
     assert (group["sealed"], group["generation"]) == (True, 1)
     assert [job["external_id"] for job in importer.jobs()] == [str(number) for number in range(1201)]
+
+
+def test_a_key_that_comes_again_is_the_same_group_or_a_mistake(importer: Importer) -> None:
+    head = "group,name,template,externalId,uri\n"
+    rows = ["A,Anvers,TEMPLATE,1,file:///1.pdf", "B,Bern,TEMPLATE,2,file:///2.pdf", "A,Anvers,TEMPLATE,3,file:///3.pdf"]
+    file = importer.write("march.csv", head + "\n".join([*rows, "B,Basel,TEMPLATE,4,file:///4.pdf"]))
+    document = importer.run(file, status=ExitCode.PARTLY_DONE)
+    assert [(job["group_name"], job["external_id"]) for job in importer.jobs()] == [
+        ("Anvers", "1"),
+        ("Anvers", "3"),
+        ("Bern", "2"),
+    ]
+    assert "line 5: group: further up is another group of this key" in document["said"]
+    assert document["rejected"] == 1
+
+
+def test_after_the_service_has_forgotten_the_ids_nothing_is_made_twice(importer: Importer) -> None:
+    file = importer.write("march.csv", SHEET)
+    importer.run(file)
+    groups = importer.groups()
+    importer.forget([group["id"] for group in groups])
+    document = importer.run(file, "--restart", status=ExitCode.PARTLY_DONE)
+    assert told(document) == (6, 0, 0, 4, 0)
+    assert document["said"].count("exists already") == 4
+    assert (importer.groups(), len(importer.jobs())) == (groups, 3)
 
 
 def test_a_dry_run_finds_what_is_wrong_and_sends_nothing(importer: Importer) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models import names
 from models.commands import CommandEnvelope
+from models.errors import ErrorCode
 from models.outcome import Outcome, OutcomeError
 from workers.operating.importing.identity import CommandIds
 from workers.operating.importing.pieces import Piece, Row
@@ -45,7 +46,7 @@ async def apply(piece: Piece, ids: CommandIds, carry_out: CarryOut, before: Awai
     if piece.create:
         created = await carry_out(piece.create)
         if created.error:
-            result.reject(piece.rows, created.error.detail, None)
+            result.reject(piece.rows, _why_not_created(created.error), None)
             return result
         result.groups = int(piece.begins_group)
     result.reject((row for row in piece.rows if row.fault), "", _made(piece))
@@ -77,6 +78,13 @@ async def _add_jobs(piece: Piece, ids: CommandIds, carry_out: CarryOut, result: 
                 result.reject([row], reasons.get(row.line, added.error.detail), _made(piece))
         adding = [row for row in adding if reasons and row.line not in reasons]
         attempt += 1
+
+
+def _why_not_created(error: OutcomeError) -> str:
+    """In one file an id can only be that of another group where two groups have one key."""
+    if error.code is ErrorCode.COMMAND_ID_REUSED:
+        return "group: further up is another group of this key, with other fields; rows of one group stand together"
+    return error.detail
 
 
 def _made(piece: Piece) -> UUID | None:
