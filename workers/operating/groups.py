@@ -29,16 +29,19 @@ ExpectedVersion = Annotated[
 def create(fields: dict[str, Any], as_json: AsJson = False) -> None:
     """Create a job group. It takes a name and a template.
 
-    jobgroups create --name "March invoices" --template standard-invoice --tag 2023
-
     An answer that is lost on the way is asked for again, without a second group.
+
+        jobgroups create --name "March invoices" --template standard-invoice --tag 2023
     """
     with _api() as api:
         _show(api.write("POST", GROUPS, fields)["data"], as_json=as_json)
 
 
 def get(group: GroupArgument, as_json: AsJson = False) -> None:
-    """Show one job group. Exit status 3: there is no such group."""
+    """Show one job group. Exit status 3: there is no such group.
+
+        jobgroups get 0186071a-5d40-7000-8000-000000000001
+    """
     with _api() as api:
         _show(api.read(f"{GROUPS}/{group}")["data"], as_json=as_json)
 
@@ -58,9 +61,9 @@ def list_(
 ) -> None:
     """List job groups, newest first.
 
-    jobgroups list --filter '{"tags": "2023", "status": {"$in": ["failed", "completed_with_errors"]}}'
-
     With --json each line is a group, so that a list of any length can be read as it comes.
+
+        jobgroups list --filter '{"tags": "2023", "status": {"$in": ["failed", "completed_with_errors"]}}'
     """
     asked = {"filter": filter_, "search": search, "sort": sort, "order": order}
     size = MAX_PAGE_COUNT if everything else min(limit, MAX_PAGE_COUNT)
@@ -95,10 +98,10 @@ def update(
 ) -> None:
     """Change what the options name of a group, and leave the rest as it is.
 
-    jobgroups update GROUP --priority urgent --metadata site=Lyon --unset description
-
     --metadata, --settings and --notifications change the keys that they name (JSON merge patch, RFC 7396). Exit status
     3: there is no such group. 5: it is at another version than expected.
+
+        jobgroups update 0186071a-5d40-7000-8000-000000000001 --priority urgent --unset description
     """
     fields |= dict.fromkeys(unset or ())
     if not (fields or replace):
@@ -120,6 +123,8 @@ def delete(
     """Delete a group for good, and its jobs with it.
 
     Exit status 3: there is no such group. 5: it is at another version than expected.
+
+        jobgroups delete 0186071a-5d40-7000-8000-000000000001 --yes
     """
     if not yes:
         typer.confirm(f"Delete job group {group} for good?", abort=True, err=True)

@@ -42,6 +42,8 @@ def import_(
 
     Exit status 5: FILE has changed since its import began, or another process imports it. 7: the service does not
     answer; start it again later. 8: some rows were rejected.
+
+        jobgroups import invoices.csv --dry-run
     """
     configure_logging("ERROR")
     kind = format_ or format_of(file)
