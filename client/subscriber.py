@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 
 from client.broker import broker_errors, connect, is_redis
-from client.event_queue import EventQueue, event_queue
+from client.event_queue import EventQueue, declare, event_queue
 from client.memory import Event, Handler, Memory, NoMemory
 from client.parking import park
 from client.pauses import growing_pause
@@ -86,7 +86,7 @@ class Subscriber:
     def declare(self) -> None:
         """Have the broker keep events from now on. Raises what the broker raises."""
         with connect(self._broker_url) as connection:
-            self._queue(connection).declare()
+            declare(connection, self._queue)
 
     def stop(self) -> None:
         """Have `run` return once what is being handled has ended. From a signal handler too, or another thread."""
