@@ -6,6 +6,7 @@ The position of the last event is all there is to keep: it is where to go on.
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import structlog
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
 from client.pauses import growing_pause
@@ -26,7 +26,7 @@ _TIMEOUT = httpx.Timeout(CONNECT_TIMEOUT_SECONDS, read=SILENCE_SECONDS)
 _TOO_MANY = 429
 _GONE = 410
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class _Place:
 
     def note(self, error: httpx.TransportError) -> None:
         """Log why the reader has to come back."""
-        log.warning("feed_interrupted", position=self.position, error=repr(error))
+        log.warning("the feed was interrupted behind position %s: %r", self.position, error)
 
     def pause_seconds(self) -> float:
         """Return how long to wait before the next request: what the service asks for, and more with each failure."""

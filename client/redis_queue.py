@@ -8,11 +8,11 @@ a reader is not heard of any longer, the next one to come first puts that list b
 
 import base64
 import json
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from kombu.entity import Queue
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -66,7 +66,7 @@ return items
 """KEYS: the queue. ARGV: this reader, how long it counts as alive, whether it shares, how many messages and bytes to
 take. Nil: another reader is in its place."""
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 class SeatLost(ConnectionError):  # noqa: N818 - a state, not a fault
@@ -140,7 +140,7 @@ class RedisQueue:
         if items is None and self._in_hand:
             raise SeatLost(f"another reader has taken the place of {self._reader} at {self._queue}")
         if items is None and not self._stands_by:
-            log.info("standing_by", queue=self._queue)
+            log.info("another reader has %s; standing by", self._queue)
         self._stands_by = items is None
         return items
 

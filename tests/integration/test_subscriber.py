@@ -131,6 +131,22 @@ def test_what_cannot_be_handled_is_parked(broker_url: str, name: str, tmp_path: 
     assert error == "LookupError('never')"
 
 
+def test_what_was_parked_can_be_handled_later(broker_url: str, name: str, tmp_path: Path) -> None:
+    events = of_groups(5)
+
+    def fail(given: dict[str, Any]) -> None:
+        if given["sequence"] == 1:
+            raise LookupError
+
+    handled, later, memory = Handled(fail), Handled(), SqliteMemory(tmp_path / "memory")
+    with running(Subscriber(broker_url, name, handled, memory=memory, max_attempts=1)):
+        publish(broker_url, events)
+        eventually(lambda: len(handled.events) == 1)
+    with running(Subscriber(broker_url, f"{name}.parked", later, patterns=(), shared=True)):
+        eventually(lambda: len(later.events) == 4)
+    assert handled.ids + later.ids == ids([events[4], *events[:4]])
+
+
 def test_who_takes_care_of_poison_is_asked_until_it_is_taken(broker_url: str, name: str) -> None:
     given_up: list[bytes] = []
 
