@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from amqp.exceptions import AccessRefused
+from kombu.connection import Connection
 from kombu.entity import Queue, binding
 
 from client.broker import DELIVERY_LIMIT_COUNT, EVENT_EXCHANGE
@@ -48,3 +50,15 @@ def event_queue(name: str, patterns: Sequence[str], *, shared: bool = False) -> 
         bindings=[binding(EVENT_EXCHANGE, routing_key=pattern) for pattern in patterns],
         queue_arguments={"x-queue-type": "quorum"} | ({} if shared else in_order),
     )
+
+
+def declare(connection: Connection, queue: Queue) -> None:
+    """Have the broker keep events in `queue` from now on."""
+    try:
+        queue(connection.channel()).declare()
+    except AccessRefused:
+        # A subscriber's broker user need not be allowed to make the exchange, which is the relay's.
+        bound = queue(connection.channel())
+        bound.queue_declare()
+        for each in bound.bindings:
+            each.bind(bound)

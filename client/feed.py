@@ -6,14 +6,14 @@ The position of the last event is all there is to keep: it is where to go on.
 
 import asyncio
 import json
+import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
-import structlog
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
 from client.pauses import growing_pause
@@ -26,7 +26,7 @@ _TIMEOUT = httpx.Timeout(CONNECT_TIMEOUT_SECONDS, read=SILENCE_SECONDS)
 _TOO_MANY = 429
 _GONE = 410
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Feed:
         self._headers = {"X-API-Key": api_key}
         self._filters = [("group", str(group)) for group in groups] + [("type", pattern) for pattern in types]
 
-    def follow(self, after: int | None = None) -> Iterator[FeedEvent]:
+    def follow(self, after: int | None = None) -> Generator[FeedEvent, None, None]:
         """Give the events behind the position `after`, and those to come, for ever; each once, in order.
 
         0 begins with the first that is kept, None with the next that happens. Raises FeedRefused, or PositionGone.
@@ -81,8 +81,8 @@ class Feed:
                     place.note(error)
                 time.sleep(place.pause_seconds())
 
-    async def follow_async(self, after: int | None = None) -> AsyncIterator[FeedEvent]:
-        """Do as `follow` does."""
+    async def follow_async(self, after: int | None = None) -> AsyncGenerator[FeedEvent, None]:
+        """Do as `follow` does. Whoever ends early closes it (`contextlib.aclosing`), and with it the connection."""
         place = _Place(after)
         async with httpx.AsyncClient(headers=self._headers, timeout=_TIMEOUT) as client:
             while True:
@@ -140,7 +140,7 @@ class _Place:
 
     def note(self, error: httpx.TransportError) -> None:
         """Log why the reader has to come back."""
-        log.warning("feed_interrupted", position=self.position, error=repr(error))
+        log.warning("the feed was interrupted behind position %s: %r", self.position, error)
 
     def pause_seconds(self) -> float:
         """Return how long to wait before the next request: what the service asks for, and more with each failure."""

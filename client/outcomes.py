@@ -5,13 +5,13 @@ into the inbox, where it can, or sends the command again under its id: the answe
 """
 
 import asyncio
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
-import structlog
 from pydantic import ValidationError
 from pydantic_core import from_json
 from redis.asyncio import Redis
@@ -27,7 +27,7 @@ SILENCE_SECONDS = 15.0
 """After so long without a message, Redis is asked whether it is still there."""
 PONG_SECONDS = 5.0
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 Arrival = asyncio.Future[Outcome]
 
@@ -74,7 +74,7 @@ class OutcomeListener:
                 failures = 1 if self._subscribed.is_set() else failures + 1
                 self._subscribed.clear()
                 pause = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS)) - 1]
-                log.warning("outcomes_not_heard", retry_in_seconds=pause, error=repr(error))
+                log.warning("outcomes are not heard, next attempt in %s s: %r", pause, error)
                 await asyncio.sleep(pause)
 
     async def _listen(self) -> None:
@@ -94,7 +94,7 @@ class OutcomeListener:
                 if arrivals := self._awaited.get(written["commandId"]):
                     _resolve(arrivals, Outcome.model_validate(written))
         except (ValidationError, ValueError, TypeError, LookupError) as error:
-            log.error("outcomes_not_understood", error=repr(error))
+            log.error("outcomes are not understood: %r", error)
 
     def _forget(self, command_id: str, arrival: Arrival) -> None:
         arrivals = self._awaited[command_id]

@@ -73,11 +73,19 @@ class CommandProducer:
         self._exchange = "" if is_redis(broker_url) else names.COMMAND_QUEUE
         self._timeout_seconds = timeout_seconds
         self._patience_seconds = patience_seconds
-        self._recoverable = broker_errors(broker_url)
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MAX_WAITING_COUNT)
         self._held_back: _Waiting | None = None
         self._closing = threading.Event()
         self._ended = False
+        self._give_up_at = 0.0
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(broker_errors(broker_url)),
+            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
+            stop=self._is_over,
+            sleep=sleep_using_event(self._closing),
+            before_sleep=lambda _: self._disconnect(),
+            reraise=True,
+        )
         self._thread = threading.Thread(target=self._run, name="command-producer", daemon=True)
         self._thread.start()
 
@@ -152,8 +160,8 @@ class CommandProducer:
     def _publish(self, batch: list[_Waiting]) -> None:
         try:
             if batch:
-                give_up_at = max(waiting.give_up_at for waiting in batch)
-                self._retrying(give_up_at)(self._send_task, [waiting.command for waiting in batch])
+                self._give_up_at = max(waiting.give_up_at for waiting in batch)
+                self._retrying(self._send_task, [waiting.command for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, each sender must learn of it
             self._disconnect()
             for waiting in batch:
@@ -162,18 +170,8 @@ class CommandProducer:
             for waiting in batch:
                 waiting.confirmed.set_result(None)
 
-    def _retrying(self, give_up_at: float) -> Retrying:
-        def is_over(_: RetryCallState) -> bool:
-            return self._closing.is_set() or time.monotonic() >= give_up_at
-
-        return Retrying(
-            retry=retry_if_exception_type(self._recoverable),
-            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
-            stop=is_over,
-            sleep=sleep_using_event(self._closing),
-            before_sleep=lambda _: self._disconnect(),
-            reraise=True,
-        )
+    def _is_over(self, _: RetryCallState) -> bool:
+        return self._closing.is_set() or time.monotonic() >= self._give_up_at
 
     def _send_task(self, commands: list[str]) -> None:
         task = self._celery.amqp.as_task_v2(

@@ -7,7 +7,7 @@ from kombu.message import Message
 from kombu.messaging import Consumer
 
 from client.broker import HEARTBEAT_SECONDS, connect
-from client.event_queue import Delivery
+from client.event_queue import Delivery, declare
 
 _NEXT_SECONDS = 0.001
 """How long to look for one more message that has arrived already."""
@@ -19,9 +19,10 @@ class RabbitMQQueue:
     def __init__(self, broker_url: str, queue: Queue, *, prefetch_count: int) -> None:
         self._connection = connect(broker_url, heartbeat_seconds=HEARTBEAT_SECONDS)
         self._arrived: list[Delivery] = []
+        declare(self._connection, queue)
         channel = self._connection.channel()
         channel.basic_qos(0, prefetch_count, False)
-        self._consumer = Consumer(channel, [queue], on_message=self._take)
+        self._consumer = Consumer(channel, [queue], on_message=self._take, auto_declare=False)
         self._consumer.consume()
 
     def receive(self, timeout_seconds: float) -> Sequence[Delivery]:

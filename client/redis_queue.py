@@ -8,6 +8,7 @@ a reader is not heard of any longer, the next one to come first puts that list b
 
 import base64
 import json
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from client.broker import CONNECT_TIMEOUT_SECONDS, SOCKET_TIMEOUT_SECONDS, connect
-from client.event_queue import Delivery
+from client.event_queue import Delivery, declare
 
 SEAT_SECONDS = 15
 """How long a reader counts as alive after its last sign of life."""
@@ -65,6 +66,8 @@ return items
 """KEYS: the queue. ARGV: this reader, how long it counts as alive, whether it shares, how many messages and bytes to
 take. Nil: another reader is in its place."""
 
+log = logging.getLogger(__name__)
+
 
 class SeatLost(ConnectionError):  # noqa: N818 - a state, not a fault
     """This reader stood still for so long that another has taken its place, and has what it had in hand."""
@@ -75,7 +78,7 @@ class RedisQueue:
 
     def __init__(self, broker_url: str, queue: Queue, *, reader: str, shared: bool, prefetch_count: int) -> None:
         with connect(broker_url) as connection:
-            queue(connection).declare()
+            declare(connection, queue)
         self._redis = Redis.from_url(
             broker_url,
             socket_timeout=SOCKET_TIMEOUT_SECONDS,
@@ -89,6 +92,7 @@ class RedisQueue:
         self._shared = shared
         self._prefetch_count = prefetch_count
         self._in_hand: set[bytes] = set()
+        self._stands_by = False
         # What this reader had when its connection broke comes again, in its order.
         self._leave(keys=[self._queue], args=[reader])
 
@@ -131,10 +135,13 @@ class RedisQueue:
 
     def _take_up_to(self, count: int) -> list[bytes] | None:
         """Take messages; None where this reader stands by for another."""
-        arguments: list[str | int] = [self._reader, SEAT_SECONDS * 1000, int(self._shared), count, MAX_TAKEN_BYTES]
+        arguments: list[str | int] = [self._reader, int(SEAT_SECONDS * 1000), int(self._shared), count, MAX_TAKEN_BYTES]
         items: list[bytes] | None = self._take(keys=[self._queue], args=arguments)
         if items is None and self._in_hand:
             raise SeatLost(f"another reader has taken the place of {self._reader} at {self._queue}")
+        if items is None and not self._stands_by:
+            log.info("another reader has %s; standing by", self._queue)
+        self._stands_by = items is None
         return items
 
     def _wait(self, timeout_seconds: float, *, seated: bool) -> None:

@@ -5,19 +5,19 @@ handled in others. An event is acknowledged once it was handled, or parked.
 """
 
 import json
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from uuid import uuid4
 
-import structlog
-
 from client.broker import broker_errors, connect, is_redis
-from client.event_queue import EventQueue, event_queue
+from client.event_queue import EventQueue, declare, event_queue
 from client.memory import Event, Handler, Memory, NoMemory
 from client.parking import park
-from client.pauses import growing_pause
+from client.pauses import LONGEST_PAUSE_SECONDS, growing_pause
 from client.rabbitmq_queue import RabbitMQQueue
 from client.redis_queue import RedisQueue
 from client.shift import Shift
@@ -29,7 +29,7 @@ PREFETCH_COUNT = 50
 EVENTS_PER_THREAD = 2
 """Where others share the queue: one in work and one at hand; the rest stays with the broker, for them."""
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 GiveUp = Callable[[bytes, Exception], None]
 
@@ -86,7 +86,7 @@ class Subscriber:
     def declare(self) -> None:
         """Have the broker keep events from now on. Raises what the broker raises."""
         with connect(self._broker_url) as connection:
-            self._queue(connection).declare()
+            declare(connection, self._queue)
 
     def stop(self) -> None:
         """Have `run` return once what is being handled has ended. From a signal handler too, or another thread."""
@@ -96,14 +96,14 @@ class Subscriber:
         """Handle events until `stop`, over every loss of the broker."""
         failures = 0
         while not self._stopping.is_set():
+            began_at = time.monotonic()
             try:
                 with closing(self._open()) as queue:
-                    failures = 0
                     Shift(queue, self._handle, shared=self._shared).work(self._concurrency, self._stopping)
             except broker_errors(self._broker_url) as error:
-                failures += 1
+                failures = 1 if time.monotonic() - began_at > LONGEST_PAUSE_SECONDS else failures + 1
                 pause = growing_pause(failures)
-                log.warning("events_not_received", queue=self._queue.name, pause_seconds=pause, error=repr(error))
+                log.warning("no events from %s, next attempt in %.1f s: %r", self._queue.name, pause, error)
                 self._stopping.wait(pause)
 
     def _open(self) -> EventQueue:
@@ -120,10 +120,10 @@ class Subscriber:
                 self._memory.handle(_event_in(body), self._handler)
                 return True
             except NotNow as error:
-                log.warning("events_have_to_wait", queue=self._queue.name, error=repr(error.__cause__ or error))
+                log.warning("events in %s have to wait: %r", self._queue.name, error.__cause__ or error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the event is neither lost nor in the way for ever
                 failures += 1
-                log.warning("event_not_handled", queue=self._queue.name, failures=failures, error=repr(error))
+                log.warning("an event in %s failed %s times: %r", self._queue.name, failures, error)
                 last = isinstance(error, NoEvent) or failures >= self._max_attempts
                 if last and self._gave_up(body, error):
                     return True
@@ -134,9 +134,9 @@ class Subscriber:
         try:
             self._on_poison(body, error)
         except Exception:
-            log.exception("event_not_given_up", queue=self._queue.name)
+            log.exception("an event in %s could not be given up", self._queue.name)
             return False
-        log.error("event_given_up", queue=self._queue.name, exc_info=error)
+        log.error("an event in %s was given up", self._queue.name, exc_info=error)
         return True
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -42,6 +42,31 @@ def publish(broker_url: str, events: Sequence[Any]) -> None:
 
 def ids(events: Sequence[dict[str, Any]]) -> list[str]:
     return [str(each["id"]) for each in events]
+
+
+def of_groups(count: int, groups: int = 4) -> list[dict[str, Any]]:
+    """`count` events of some groups, in turn."""
+    group_ids = [uuid4() for _ in range(groups)]
+    return [event(number // groups + 1, group_ids[number % groups]) for number in range(count)]
+
+
+class Handled:
+    """A handler that notes what it was given, and may fail."""
+
+    def __init__(self, fail: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.tries = 0
+        self._fail = fail
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self.tries += 1
+        self._fail(event)
+        self.events.append(event)
+
+    @property
+    def ids(self) -> list[str]:
+        """Those of the events that were handled."""
+        return [event["id"] for event in self.events]
 
 
 @contextmanager

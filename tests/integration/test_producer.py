@@ -1,13 +1,12 @@
 """The command producer on a real Redis and a RabbitMQ node of its own, with nobody else at the queue."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from kombu import Connection, Message, pools
+from kombu import Connection, pools
 from redis import Redis
 
 from client.broker import COMMAND_QUEUE, connect
@@ -15,36 +14,15 @@ from client.producer import MAX_NESTING, BrokerUnavailable, CommandProducer
 from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
 from tests.commands import create, item, new_id
 from tests.contract.http_api import free_port
-from tests.tcp_proxy import TcpProxy, proxy_to, through
+from tests.integration.command_queue import commands_in, emptied, ids_in, waiting
 
 CONFIRM_SECONDS = 20
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker_url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def broker_url(broker_url: str) -> str:
     """A broker with an empty command queue."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    with connect(url) as connection:
-        queue = COMMAND_QUEUE(connection.channel())
-        queue.declare()
-        queue.purge()
-    return url
-
-
-def waiting(broker_url: str) -> list[Message]:
-    """Take everything from the command queue."""
-    with connect(broker_url) as connection:
-        queue = COMMAND_QUEUE(connection.channel())
-        messages = list(iter(lambda: queue.get(no_ack=True), None))
-        return [message for message in messages if message]
-
-
-def commands_in(messages: list[Message]) -> list[dict[str, Any]]:
-    return [command for message in messages for command in message.payload[1]["commands"]]
-
-
-def ids_in(messages: list[Message]) -> list[str]:
-    return [command["id"] for command in commands_in(messages)]
+    return emptied(broker_url)
 
 
 def test_what_is_sent_arrives_as_it_was(broker_url: str) -> None:
@@ -192,81 +170,6 @@ def test_a_producer_comes_back_with_its_broker(redis_url: str) -> None:
         envelope = create(new_id())
         producer.send(envelope).result(CONFIRM_SECONDS)
     assert ids_in(waiting(redis_url))[-1] == envelope.id
-
-
-def test_a_patient_producer_sends_what_its_broker_was_away_for(broker_url: str) -> None:
-    envelopes = [create(new_id()) for _ in range(20)]
-    with proxy_to(broker_url) as proxy:
-        proxy.refuse()
-        with CommandProducer(through(proxy, broker_url), patience_seconds=CONFIRM_SECONDS) as producer:
-            sent = [producer.send(envelope) for envelope in envelopes]
-            time.sleep(1)
-            assert not any(confirmed.done() for confirmed in sent)
-            proxy.admit()
-            for confirmed in sent:
-                confirmed.result(CONFIRM_SECONDS)
-            proxy.refuse()
-            again = producer.send(envelopes[0])
-            time.sleep(0.3)
-            proxy.admit()
-            again.result(CONFIRM_SECONDS)
-    assert list(dict.fromkeys(ids_in(waiting(broker_url)))) == [envelope.id for envelope in envelopes]
-
-
-@pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_patience_ends(scheme: str) -> None:
-    began_at = time.monotonic()
-    with CommandProducer(f"{scheme}://127.0.0.1:{free_port()}", patience_seconds=1) as producer:
-        for confirmed in [producer.send(create(new_id())) for _ in range(3)]:
-            with pytest.raises(BrokerUnavailable):
-                confirmed.result(CONFIRM_SECONDS)
-        assert 1 <= time.monotonic() - began_at < 10
-        producer.send(create(new_id()))
-        closing_at = time.monotonic()
-    assert time.monotonic() - closing_at < 5
-
-
-def test_coroutines_await_their_confirmations(broker_url: str) -> None:
-    envelopes = [create(new_id()) for _ in range(200)]
-
-    async def awaited(producer: CommandProducer, envelope: CommandEnvelope) -> None:
-        assert await producer.send(envelope) is None
-
-    async def send() -> None:
-        async with CommandProducer(broker_url) as producer:
-            await asyncio.gather(*(awaited(producer, envelope) for envelope in envelopes))
-
-    asyncio.run(send())
-    assert ids_in(waiting(broker_url)) == [envelope.id for envelope in envelopes]
-
-
-def test_a_coroutine_that_gives_up_withdraws_its_command(broker_url: str) -> None:
-    kept, withdrawn = create(new_id()), create(new_id())
-
-    async def send(producer: CommandProducer, proxy: TcpProxy) -> None:
-        proxy.fall_silent()
-        first = asyncio.ensure_future(producer.send(kept))  # on its way: the next one waits for its turn
-        await asyncio.sleep(0.2)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(producer.send(withdrawn), 0.2)
-        proxy.speak()
-        await first
-
-    with (
-        proxy_to(broker_url) as proxy,
-        CommandProducer(through(proxy, broker_url)) as producer,
-    ):
-        asyncio.run(send(producer, proxy))
-    assert ids_in(waiting(broker_url)) == [kept.id]
-
-
-def test_a_coroutine_is_told_that_the_broker_is_away() -> None:
-    async def send() -> None:
-        async with CommandProducer(f"redis://127.0.0.1:{free_port()}") as producer:
-            await producer.send(create(new_id()))
-
-    with pytest.raises(BrokerUnavailable):
-        asyncio.run(send())
 
 
 def test_data_nested_too_deep_are_refused_before_they_meet_the_commands_of_others(redis_url: str) -> None:

@@ -2,8 +2,7 @@
 
 import random
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,27 +11,28 @@ from uuid import uuid4
 import pytest
 from kombu import Connection
 
-import client.rabbitmq_queue
-import client.redis_queue
 import client.subscriber
 from client.broker import EVENT_EXCHANGE
-from client.event_queue import event_queue
 from client.memory import SqliteMemory
-from client.redis_queue import RedisQueue, SeatLost
 from client.subscriber import NotNow, Subscriber
 from models import names
 from tests.commands import eventually
-from tests.integration.subscribing import end, event, ids, parked, process, publish, queue_name, rejection, running
-from tests.tcp_proxy import proxy_to, through
+from tests.integration.subscribing import (
+    Handled,
+    end,
+    event,
+    ids,
+    of_groups,
+    parked,
+    process,
+    publish,
+    queue_name,
+    rejection,
+    running,
+)
 
 EVENT_COUNT = 3000
 KILLS = 5
-
-
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
 
 
 @pytest.fixture
@@ -44,30 +44,6 @@ def name(broker_url: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client.subscriber, "LONGEST_RETRY_PAUSE_SECONDS", 0.05)
-
-
-def of_groups(count: int, groups: int = 4) -> list[dict[str, Any]]:
-    """`count` events of some groups, in turn."""
-    group_ids = [uuid4() for _ in range(groups)]
-    return [event(number // groups + 1, group_ids[number % groups]) for number in range(count)]
-
-
-class Handled:
-    """A handler that notes what it was given, and may fail."""
-
-    def __init__(self, fail: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.tries = 0
-        self._fail = fail
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        self.tries += 1
-        self._fail(event)
-        self.events.append(event)
-
-    @property
-    def ids(self) -> list[str]:
-        return [event["id"] for event in self.events]
 
 
 def test_a_repeated_event_is_handled_once(broker_url: str, name: str, tmp_path: Path) -> None:
@@ -155,6 +131,22 @@ def test_what_cannot_be_handled_is_parked(broker_url: str, name: str, tmp_path: 
     assert error == "LookupError('never')"
 
 
+def test_what_was_parked_can_be_handled_later(broker_url: str, name: str, tmp_path: Path) -> None:
+    events = of_groups(5)
+
+    def fail(given: dict[str, Any]) -> None:
+        if given["sequence"] == 1:
+            raise LookupError
+
+    handled, later, memory = Handled(fail), Handled(), SqliteMemory(tmp_path / "memory")
+    with running(Subscriber(broker_url, name, handled, memory=memory, max_attempts=1)):
+        publish(broker_url, events)
+        eventually(lambda: len(handled.events) == 1)
+    with running(Subscriber(broker_url, f"{name}.parked", later, patterns=(), shared=True)):
+        eventually(lambda: len(later.events) == 4)
+    assert handled.ids + later.ids == ids([events[4], *events[:4]])
+
+
 def test_who_takes_care_of_poison_is_asked_until_it_is_taken(broker_url: str, name: str) -> None:
     given_up: list[bytes] = []
 
@@ -206,56 +198,6 @@ def test_one_that_is_stopped_amid_a_failure_leaves_the_event_to_the_next(
     assert first.ids + second.ids == ids(events)
 
 
-def test_one_reads_and_others_stand_by(broker_url: str, name: str) -> None:
-    events, slow = of_groups(100), lambda _: time.sleep(0.002)
-    first, second = Handled(slow), Handled(slow)
-    with running(Subscriber(broker_url, name, second)):
-        publish(broker_url, events[:50])
-        eventually(lambda: second.events)
-        with running(Subscriber(broker_url, name, first)):
-            publish(broker_url, events[50:75])
-            eventually(lambda: len(second.events) == 75)
-            assert first.events == []
-    with running(Subscriber(broker_url, name, first)):
-        publish(broker_url, events[75:])
-        eventually(lambda: len(first.events) == 25)
-    assert second.ids + first.ids == ids(events)
-
-
-def test_a_handler_may_take_longer_than_signs_of_life_are_apart(
-    broker_url: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client.redis_queue, "SEAT_SECONDS", 1)
-    monkeypatch.setattr(client.rabbitmq_queue, "HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr("client.shift.IDLE_SECONDS", 0.2)
-    one, other, events = Handled(lambda _: time.sleep(3)), Handled(), of_groups(2)
-    with running(Subscriber(broker_url, name, one)) as subscriber:
-        publish(broker_url, events)
-        eventually(lambda: one.tries)
-        with running(Subscriber(broker_url, name, other)):
-            eventually(lambda: one.events)
-            subscriber.stop()
-            eventually(lambda: len(one.events + other.events) == 2)
-    assert one.ids + other.ids == ids(events)
-
-
-def test_a_connection_that_breaks_or_falls_silent_is_made_again(
-    broker_url: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client.rabbitmq_queue, "HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr(client.redis_queue, "SOCKET_TIMEOUT_SECONDS", 2)
-    handled, events = Handled(lambda _: time.sleep(0.005)), of_groups(200)
-    with proxy_to(broker_url) as proxy:
-        memory = SqliteMemory(tmp_path / "memory")
-        with running(Subscriber(through(proxy, broker_url), name, handled, memory=memory)):
-            for number, trouble in enumerate((proxy.cut, proxy.abandon)):
-                publish(broker_url, events[number * 100 : (number + 1) * 100])
-                eventually(lambda: len(handled.events) > number * 100 + 20)  # noqa: B023 - asked at once
-                trouble()
-            eventually(lambda: len(handled.events) == 200)
-    assert handled.ids == ids(events)
-
-
 @pytest.mark.parametrize("junk", ["", "5", "null", "{}", '{"id": 5}', "not JSON"])
 def test_what_is_no_event_is_parked_at_once(broker_url: str, name: str, junk: str) -> None:
     handled, events = Handled(), of_groups(1)
@@ -268,31 +210,6 @@ def test_what_is_no_event_is_parked_at_once(broker_url: str, name: str, junk: st
     [(body, error)] = parked(broker_url, name)
     assert body == junk.encode()
     assert "no CloudEvents document" in error
-
-
-def test_a_reader_that_stood_still_is_told_that_it_has_lost_its_seat(redis_url: str) -> None:
-    events = of_groups(10)
-    with queue_name(redis_url) as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client.redis_queue, "SEAT_SECONDS", 0.3)
-        queue = event_queue(name, ["#"])
-        first, second = (
-            RedisQueue(redis_url, queue, reader=each, shared=False, prefetch_count=6) for each in ("first", "second")
-        )
-        publish(redis_url, events)
-        in_hand = first.receive(1)
-        assert len(in_hand) == 6
-        assert second.receive(0) == []
-        time.sleep(0.4)
-        taken_over = second.receive(0)
-        assert [delivery.body for delivery in taken_over] == [delivery.body for delivery in in_hand]
-        with pytest.raises(SeatLost):
-            first.acknowledge(in_hand[:1])
-        with pytest.raises(SeatLost):
-            first.receive(0)
-        second.acknowledge(taken_over)
-        first.close()
-        assert len(second.receive(0)) == 4
-        second.close()
 
 
 @pytest.mark.parametrize("contradiction", [{"memory": SqliteMemory(":memory:"), "shared": True}, {"concurrency": 2}])
