@@ -249,7 +249,7 @@ A,,,,,3,file:///3.pdf,{other}
 """,
     )
     document = either_importer.run(file, status=ExitCode.PARTLY_DONE)
-    assert told(document) == (5, 1, 2, 2, 2)
+    assert told(document) == (5, 1, 2, 2, 1)
     assert [job["external_id"] for job in either_importer.jobs()] == ["1", "3"]
     assert "line 3: document.sha256: the group has this document already" in document["said"]
     assert f"line 5: there is no job group {missing}" in document["said"]
@@ -384,6 +384,13 @@ def test_a_file_that_is_written_to_meanwhile_is_let_go(importer: Importer, monke
     importer.write("march.csv", SHEET)
     assert told(importer.run(file)) == (6, 3, 3, 0, 0)
     assert (len(importer.groups()), len(importer.jobs())) == (3, 3)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(importer: Importer) -> None:
+    file = importer.write("march.csv", SHEET)
+    (importer.folder / "march.csv.progress").mkdir()
+    status, said = importer.refused(file)
+    assert (status, "march.csv.progress" in said) == (ExitCode.UNEXPECTED, True), said
 
 
 def test_a_file_that_is_not_there_is_refused(importer: Importer) -> None:

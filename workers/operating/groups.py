@@ -40,7 +40,7 @@ def create(fields: dict[str, Any], as_json: AsJson = False) -> None:
 def get(group: GroupArgument, as_json: AsJson = False) -> None:
     """Show one job group. Exit status 3: there is no such group.
 
-        jobgroups get 0186071a-5d40-7000-8000-000000000001
+    jobgroups get 0186071a-5d40-7000-8000-000000000001
     """
     with _api() as api:
         _show(api.read(f"{GROUPS}/{group}")["data"], as_json=as_json)

@@ -50,13 +50,17 @@ async def apply(piece: Piece, ids: CommandIds, carry_out: CarryOut, before: Awai
             return result
         result.groups = int(piece.begins_group)
     result.reject((row for row in piece.rows if row.fault), "", _made(piece))
-    await _add_jobs(piece, ids, carry_out, result)
-    result.left_open = result.left_open or bool(result.rejected)
+    is_there = await _add_jobs(piece, ids, carry_out, result)
+    result.left_open = is_there and (result.left_open or bool(result.rejected))
+    result.rejected.sort(key=lambda each: each[0].line)
     return result
 
 
-async def _add_jobs(piece: Piece, ids: CommandIds, carry_out: CarryOut, result: Result) -> None:
-    """The service refuses all jobs of a command for the sake of one: those that it names are left out of the next."""
+async def _add_jobs(piece: Piece, ids: CommandIds, carry_out: CarryOut, result: Result) -> bool:
+    """Return whether the group is there.
+
+    The service refuses all jobs of a command for the sake of one: those that it names are left out of the next.
+    """
     adding = [row for row in piece.rows if row.jobs and not row.fault]
     attempt = 0
     while adding:
@@ -71,13 +75,17 @@ async def _add_jobs(piece: Piece, ids: CommandIds, carry_out: CarryOut, result: 
         )
         if added.error is None:
             result.jobs += len(jobs)
-            return
+            return True
+        if added.error.code is ErrorCode.NOT_FOUND:
+            result.reject(adding, added.error.detail, None)
+            return False
         reasons = _blamed(adding, added.error)
         for row in adding:
-            if not reasons or row.line in reasons:
-                result.reject([row], reasons.get(row.line, added.error.detail), _made(piece))
-        adding = [row for row in adding if reasons and row.line not in reasons]
+            if row.line in reasons:
+                result.reject([row], reasons[row.line], _made(piece))
+        adding = [row for row in adding if row.line not in reasons]
         attempt += 1
+    return True
 
 
 def _why_not_created(error: OutcomeError) -> str:
@@ -92,10 +100,10 @@ def _made(piece: Piece) -> UUID | None:
 
 
 def _blamed(rows: Sequence[Row], error: OutcomeError) -> Mapping[int, str]:
-    """What is wrong with which of the rows, by their lines; empty where the error names none."""
+    """What is wrong with which of the rows, by their lines: with all of them where the error names none."""
     lines = [row.line for row in rows for _ in row.jobs]
     reasons: dict[int, str] = {}
     for wrong in error.errors or ():
         if found := _JOB_FIELD.fullmatch(wrong.field):
             reasons.setdefault(lines[int(found[1])], f"{found[2]}: {wrong.message}")
-    return reasons
+    return reasons or {row.line: error.detail for row in rows}

@@ -16,7 +16,7 @@ from workers.operating.importing.journal import Checkpoint
 from workers.operating.importing.rejected_file import RejectedFile
 from workers.operating.importing.report import Report
 from workers.operating.importing.run import Import
-from workers.operating.importing.session import check_all, import_all, journal_beside
+from workers.operating.importing.session import check_all, early_ends_told, import_all, journal_beside
 from workers.operating.importing.source import STANDARD_INPUT, Format, Source, beside, format_of, on_disk, source_in
 from workers.operations import AsJson
 
@@ -48,7 +48,7 @@ def import_(
     configure_logging("ERROR")
     kind = format_ or format_of(file)
     kept = rejected or beside(file, kind)
-    with failures_told(), on_disk(file) as path:
+    with failures_told(), early_ends_told(file), on_disk(file) as path:
         content = Content(path)
         source = source_in(path, kind, CommandIds(content.sha256))
         with Report("standard input" if file == STANDARD_INPUT else str(file), content.size_bytes) as report:

@@ -2,10 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from client.command_client import AsyncCommandClient, OutcomeUnknown
@@ -24,63 +23,62 @@ AGAIN = "Start it again with the same words: it goes on where it was, and nothin
 
 
 def check_all(importing: Import) -> Checkpoint:
-    """Find what is wrong with each row, send nothing, and return what it would come to. Raises Failure."""
+    """Find what is wrong with each row, send nothing, and return what it would come to."""
 
     async def approve(envelope: CommandEnvelope) -> Outcome:
         return succeeded(envelope, derived_group_id(envelope.id), 1)
 
-    return _run(_until_stopped(importing, approve))
+    return asyncio.run(_until_stopped(importing, approve))
 
 
 def import_all(importing: Import, broker_url: str, redis_url: str) -> Checkpoint:
-    """Carry out the rest of the file, and return what came of all of it. Raises Failure."""
+    """Carry out the rest of the file, and return what came of all of it.
+
+    Raises what `early_ends_told` is for.
+    """
 
     async def send() -> Checkpoint:
         async with AsyncCommandClient(broker_url, redis_url, patience_seconds=PATIENCE_SECONDS) as client:
             return await _until_stopped(importing, client.carry_out)
 
-    return _run(send())
+    return asyncio.run(send())
+
+
+def journal_beside(file: Path, content: Content, broker_url: str, *, restart: bool) -> Journal:
+    """Return the journal of `file`, as an import of it to this broker."""
+    parts = urlsplit(broker_url)
+    without_password = f"{parts.hostname}:{parts.port or ''}{parts.path}"
+    return Journal(file.with_name(f"{file.name}.progress"), content.sha256, without_password, restart=restart)
 
 
 @contextmanager
-def journal_beside(file: Path, content: Content, broker_url: str, *, restart: bool) -> Iterator[Journal]:
-    """Give the journal of `file`. Raises Failure where it is another content's, or another process has it."""
-    path = file.with_name(f"{file.name}.progress")
+def early_ends_told(file: Path) -> Iterator[None]:
+    """Turn whatever ends the import of `file` early into a Failure that says how to go on."""
     try:
-        with Journal(path, content.sha256, _public_part(broker_url), restart=restart) as journal:
-            yield journal
-    except InUse:
-        raise Failure(f"another process imports {file}; {path} is in its hands", ExitCode.CONFLICT) from None
-    except ChangedFile:
-        raise Failure(
-            f"{file} has changed since its import began, and rows that went through would go through once more. Put it "
-            "back as it was and start again; or import what is new as a file of its own. --restart imports all of it.",
-            ExitCode.CONFLICT,
-        ) from None
-
-
-def _public_part(broker_url: str) -> str:
-    """Which broker it is, without the password."""
-    parts = urlsplit(broker_url)
-    return f"{parts.hostname}:{parts.port or ''}{parts.path}"
-
-
-def _run(importing: Coroutine[Any, Any, Checkpoint]) -> Checkpoint:
-    try:
-        return asyncio.run(importing)
+        yield
     except asyncio.CancelledError:
         raise Failure(f"interrupted. {AGAIN}", ExitCode.UNEXPECTED) from None
     except OutcomeUnknown as error:
         raise Failure(f"the service does not answer: {error}. {AGAIN}", ExitCode.UNREACHABLE) from None
     except ChangedMeanwhile:
         raise Failure(
-            "the file was written to while it was imported. Put it back, and start again.", ExitCode.CONFLICT
+            f"{file} was written to while it was imported. Put it back, and start again.", ExitCode.CONFLICT
         ) from None
+    except InUse:
+        raise Failure(f"another process imports {file}", ExitCode.CONFLICT) from None
+    except ChangedFile:
+        raise Failure(
+            f"{file} has changed since its import began, and rows that went through would go through once more. Put it "
+            "back as it was and start again; or import what is new as a file of its own. --restart imports all of it.",
+            ExitCode.CONFLICT,
+        ) from None
+    except OSError as error:
+        raise Failure(f"{error}. {AGAIN}", ExitCode.UNEXPECTED) from None
 
 
 async def _until_stopped(importing: Import, carry_out: CarryOut) -> Checkpoint:
-    """A signal ends an import like any fault: with a note of how far it came."""
+    """To be told to end is one more reason to end early: how far it came is noted."""
     working = asyncio.create_task(importing.run(carry_out))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
     return await working
