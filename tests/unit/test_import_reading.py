@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import names
@@ -58,6 +58,7 @@ def sheet(folder: Path, rows: list[object], delimiter: str = ",") -> CsvFile:
     return CsvFile(file, IDS)
 
 
+@settings(deadline=None)
 @given(st.lists(sheet_rows | broken_rows, max_size=30), st.sampled_from(",;\t"))
 def test_reading_a_sheet_goes_on_as_if_it_had_begun_at_the_top(
     folder: Path, rows: list[object], delimiter: str
@@ -77,6 +78,7 @@ def test_a_row_that_cannot_be_read_leaves_its_group_in_one_piece(folder: Path) -
     assert [bool(row.fault) for row in piece.rows] == [False, True, False]
 
 
+@settings(deadline=None)
 @given(st.lists(sheet_rows, max_size=30))
 def test_every_row_of_a_well_formed_sheet_is_in_one_piece(folder: Path, rows: list[tuple[str, ...]]) -> None:
     pieces = list(sheet(folder, list(rows)).pieces(Place()))
@@ -91,6 +93,7 @@ def test_every_row_of_a_well_formed_sheet_is_in_one_piece(folder: Path, rows: li
             parse_command(piece.create)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", "5", "{", '{"name": "a", "template": "t"}', '{"name": "é"}', "\u2028"]), max_size=20)
 )
