@@ -125,6 +125,26 @@ def test_the_rows_of_a_group_are_cut_where_a_command_is_full(folder: Path) -> No
         assert len(CommandEnvelope(id="x", type=names.JOB_ADD, data=data).canonical) <= MAX_COMMAND_BYTES
 
 
+def test_a_row_larger_than_a_command_is_alone_in_the_wrong(folder: Path) -> None:
+    """Each cell is as large as a cell may be; escaped, as a command is measured, it has six times the size."""
+    large, small = (
+        ("A", "", "March", "t", "1", "file:///1.pdf", "é" * 60_000),
+        ("A", "", "", "", "2", "file:///2.pdf", ""),
+    )
+    (piece,) = sheet(folder, [large, small]).pieces(Place())
+    assert [bool(row.fault) for row in piece.rows] == [True, False]
+    (alone,) = sheet(folder, [large]).pieces(Place())
+    assert "bytes" in str(alone.rows[0].fault)
+
+
+def test_lines_nested_beyond_all_measure_are_refused(folder: Path) -> None:
+    path = folder / "deep.jsonl"
+    head = '{"name": "a", "template": "t", "metadata": '
+    deep = [head + '{"a": ' * depth + "1" + "}" * depth + "}" for depth in (40, 900, 100_000)]
+    path.write_text("\n".join(deep))
+    assert all(piece.rows[0].fault for piece in JsonLines(path, IDS).pieces(Place()))
+
+
 def test_a_line_too_long_for_memory_does_not_take_the_next_along(folder: Path) -> None:
     path = folder / "long.jsonl"
     good = json.dumps({"name": "a", "template": "t"})

@@ -45,9 +45,11 @@ class CsvRow(Row):
         except ValidationError as error:
             self.fault = _by_column(ValidationFailed.of(error))
             return
-        self.jobs, self.size_bytes = [job], len(json.dumps(job)) + len(", ")
-        if self.size_bytes > MAX_JOBS_BYTES:
+        size_bytes = len(json.dumps(job)) + len(", ")
+        if size_bytes > MAX_JOBS_BYTES:
             self.fault = f"its job has more than {MAX_JOBS_BYTES} bytes"
+        else:
+            self.jobs, self.size_bytes = [job], size_bytes
 
 
 def pieces_of_group(rows: Iterable[CsvRow], ids: CommandIds) -> Iterator[Piece]:

@@ -56,7 +56,7 @@ class JsonLines:
             if cut:
                 raise ValueError(f"longer than {MAX_LINE_BYTES} bytes; only its beginning is kept here")
             _understand(piece, row, _object(text))
-        except (Refusal, ValueError) as error:
+        except (Refusal, ValueError, RecursionError) as error:
             row.fault = str(error)
         return piece
 
@@ -81,7 +81,7 @@ def _object(text: str) -> dict[str, Any]:
         raise ValueError("not UTF-8")
     try:
         record = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(record, dict):
         raise ValueError("must be a JSON object")
