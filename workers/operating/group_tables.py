@@ -23,20 +23,26 @@ COLOURS = {
     Status.CANCELLED: "dim",
     Status.EXPIRED: "dim",
 }
+ID_LENGTH = 36
+WIDE = 110
+"""Columns of a terminal that has room for everything."""
 _BAR_WIDTH = 5
 
 Group = Mapping[str, Any]
 
 
 def show_many(console: Console, groups: Iterable[Group], caption: str) -> None:
-    """Write one line for each group."""
-    narrow = (Column(name, no_wrap=True) for name in ("status", "progress", "jobs", "created"))
-    table = Table(Column("id", no_wrap=True), Column("name", overflow="fold"), *narrow, box=None, pad_edge=False)
+    """Write a line for each group, and more where the terminal is narrow. An id is never broken: it is for copying."""
+    wide = console.width >= WIDE
+    others = [Column(name, overflow="fold", min_width=5) for name in ("name", "status", "progress", "jobs")]
+    created = [Column("created", no_wrap=True)] if wide else []
+    table = Table(Column("id", no_wrap=True, min_width=ID_LENGTH), *others, *created, box=None, pad_edge=False)
     table.caption, table.caption_justify = caption, "left"
     for group in groups:
-        name = " ".join(filter(None, (group["name"], group["batchNumber"])))
-        status, progress, jobs = _status(group), _progress(group), _counts(group["counts"])
-        table.add_row(group["id"], escape(name), status, progress, jobs, _minute(group["createdAt"]))
+        name = escape(" ".join(filter(None, (group["name"], group["batchNumber"]))))
+        progress = _progress(group) if wide else _percent(group)
+        row = (name, _status(group), progress, _counts(group["counts"]), _minute(group["createdAt"]))
+        table.add_row(group["id"], *row[: len(table.columns) - 1])
     console.print(table)
 
 
@@ -58,7 +64,11 @@ def _status(group: Group) -> str:
 def _progress(group: Group) -> str:
     share = group["percentComplete"] / 100
     full = int(share * _BAR_WIDTH)
-    return f"[green]{'━' * full}[/][dim]{'━' * (_BAR_WIDTH - full)}[/] {group['percentComplete']:.0f} %"
+    return f"[green]{'━' * full}[/][dim]{'─' * (_BAR_WIDTH - full)}[/] {_percent(group)}"
+
+
+def _percent(group: Group) -> str:
+    return f"{group['percentComplete']:.0f} %"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
