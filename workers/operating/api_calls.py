@@ -1,15 +1,14 @@
 """Requests to the HTTP API, and its refusals as an exit status and a sentence."""
 
-import ipaddress
 import time
 from collections.abc import Iterator
 from typing import Any, Self
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 
 from workers.exit_codes import ExitCode
+from workers.operating.api_address import is_loopback
 from workers.operating.failures import Failure
 
 GROUPS = "/ocr-invoice-job-groups"
@@ -41,8 +40,7 @@ class Api:
             base_url=url,
             headers={"X-API-Key": key},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            # A proxy has no way back to the machine that asks it.
-            trust_env=not _is_loopback(url),
+            trust_env=not is_loopback(url),
         )
 
     def __enter__(self) -> Self:
@@ -110,11 +108,3 @@ def _failure(response: httpx.Response) -> Failure:
     if wrong:
         detail = "the service refused it, because some fields are wrong"
     return Failure(detail, _STATUSES.get(code, ExitCode.REJECTED), *wrong)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
