@@ -1,8 +1,7 @@
 """What a process of the HTTP stub keeps open for all its requests."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -15,7 +14,7 @@ from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api_stub.gathering import Gathering
-from api_stub.outcomes import OutcomeListener
+from api_stub.outcomes import OutcomeWaiter
 from client.producer import CommandProducer
 from models.commands import CommandEnvelope
 from models.job_group import JobGroup
@@ -25,7 +24,6 @@ from models.store.engine import make_async_engine
 from settings import Settings
 
 REDIS_TIMEOUT_SECONDS = 2
-SUBSCRIBE_TIMEOUT_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Backends:
     engine: AsyncEngine
     redis: Redis
     producer: CommandProducer
-    outcomes: OutcomeListener
+    outcomes: OutcomeWaiter
     groups: Gathering[UUID, JobGroup]
 
 
@@ -49,8 +47,9 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         engine = make_async_engine(settings.require("database_url")).execution_options(isolation_level="AUTOCOMMIT")
         stack.push_async_callback(engine.dispose)
         redis = await stack.enter_async_context(_connect(settings.require("redis_url")))
-        producer = CommandProducer(settings.require("broker_url"), timeout_seconds=settings.publish_timeout_seconds)
-        stack.push_async_callback(asyncio.to_thread, producer.close)
+        producer = await stack.enter_async_context(
+            CommandProducer(settings.require("broker_url"), timeout_seconds=settings.publish_timeout_seconds)
+        )
         outcomes = await stack.enter_async_context(_listening(redis, engine))
         yield Backends(settings, engine, redis, producer, outcomes, Gathering(partial(_read_groups, engine)))
 
@@ -70,22 +69,15 @@ async def _read_groups(engine: AsyncEngine, ids: Collection[UUID]) -> dict[UUID,
 
 
 @asynccontextmanager
-async def _listening(redis: Redis, engine: AsyncEngine) -> AsyncIterator[OutcomeListener]:
+async def _listening(redis: Redis, engine: AsyncEngine) -> AsyncIterator[OutcomeWaiter]:
     async def read_inbox(envelope: CommandEnvelope) -> Outcome | None:
         async with engine.connect() as connection:
             handled = await queries.get_handled(connection, envelope.id)
         return handled.outcome_for(envelope) if handled else None
 
-    outcomes = OutcomeListener(redis, read_inbox)
-    listening = asyncio.create_task(outcomes.run())
-    with suppress(TimeoutError):
-        await asyncio.wait_for(outcomes.subscribed.wait(), SUBSCRIBE_TIMEOUT_SECONDS)
-    try:
+    outcomes = OutcomeWaiter(redis, read_inbox)
+    async with outcomes.listening():
         yield outcomes
-    finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
 
 
 async def _of_request(request: Request) -> Backends:

@@ -79,10 +79,9 @@ class CommandSender:
         return str(uuid5(_IDEMPOTENCY_KEYS, f"{self.caller.owner}:{self.idempotency_key}"))
 
     async def _publish(self, envelope: CommandEnvelope) -> None:
-        confirmed = self.backends.producer.send(envelope)
         try:
             async with asyncio.timeout(self.backends.settings.publish_timeout_seconds):
-                await asyncio.wrap_future(confirmed)
+                await self.backends.producer.send(envelope)
         except (BrokerUnavailable, TimeoutError):
             raise Problem.unavailable(
                 f"the broker did not confirm command {envelope.id}, which may still be carried out: "

@@ -4,10 +4,12 @@ While one message is on its way to the broker the next batch gathers, and goes w
 adds no wait, a busy one fills its messages.
 """
 
+import asyncio
 import json
 import queue
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,13 +18,16 @@ from typing import Any, Self
 from celery import Celery
 from kombu.messaging import Producer
 from kombu.utils.uuid import uuid
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_random_exponential
 
-from client.broker import COMMAND_QUEUE, celery_settings, is_redis
+from client.broker import COMMAND_QUEUE, broker_errors, celery_settings, is_redis
 from models import names
 from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
 
 MAX_WAITING_COUNT = 10_000
 CLOSE_TIMEOUT_SECONDS = 10
+LONGEST_PAUSE_SECONDS = 2.0
+"""Between attempts to hand a message over; before that, pauses grow from a tenth of a second, each drawn by lot."""
 MAX_NESTING = 100
 """Levels of lists and objects in one command. Celery's worker pickles what it reads, and dies of some three hundred."""
 _MARGIN_BYTES = 1024  # the batch message's own envelope
@@ -35,20 +40,31 @@ class BrokerUnavailable(Exception):  # noqa: N818 - a state, not a fault
     """The broker did not confirm. The command may have arrived; sending it again under the same id is safe."""
 
 
+class Confirmation(Future[None]):
+    """The broker's word on one command: to be asked for its `result` by a thread, or awaited by a coroutine."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.wrap_future(self).__await__()
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     command: str
     """JSON in ASCII: as many bytes as characters."""
-    confirmed: Future[None] = field(default_factory=Future)
+    give_up_at: float
+    confirmed: Confirmation = field(default_factory=Confirmation)
 
 
 class CommandProducer:
     """Sends commands, from any number of threads or coroutines, over one connection.
 
-    Use it as a context manager, or `close` it: what was sent before is still handed over.
+    Use it as a context manager, `with` or `async with`, or `close` it: what was sent before is still handed over.
+
+    While the broker is away, or refuses, a command is tried again under its id for `patience_seconds` from its sending.
+    `timeout_seconds` bound the wait for one confirmation.
     """
 
-    def __init__(self, broker_url: str, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, broker_url: str, *, timeout_seconds: float = 5.0, patience_seconds: float = 0.0) -> None:
         self._celery = Celery("ocr_invoice.producer", set_as_current=False)
         self._celery.conf.update(celery_settings(broker_url))
         if is_redis(broker_url):
@@ -58,24 +74,36 @@ class CommandProducer:
         # drops what it finds no binding for, and says nothing.
         self._exchange = "" if is_redis(broker_url) else names.COMMAND_QUEUE
         self._timeout_seconds = timeout_seconds
+        self._patience_seconds = patience_seconds
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MAX_WAITING_COUNT)
         self._held_back: _Waiting | None = None
-        self._closed = False
+        self._closing = threading.Event()
         self._ended = False
+        self._give_up_at = 0.0
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(broker_errors(broker_url)),
+            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
+            stop=self._is_over,
+            sleep=sleep_using_event(self._closing),
+            before_sleep=lambda _: self._disconnect(),
+            reraise=True,
+        )
         self._thread = threading.Thread(target=self._run, name="command-producer", daemon=True)
         self._thread.start()
 
-    def send(self, envelope: CommandEnvelope) -> Future[None]:
-        """Return a future that is done when the broker has confirmed the command.
+    def send(self, envelope: CommandEnvelope) -> Confirmation:
+        """Return at once what will be done when the broker has confirmed the command.
 
-        It fails with BrokerUnavailable. Cancel it to withdraw a command that is still waiting for its turn.
+        It fails with BrokerUnavailable. Cancel it, or whoever awaits it, to withdraw a command that is still waiting
+        for its turn.
 
         Raises ValueError for data that no message can carry, alone or in a batch with the commands of others.
         """
         if nests_deeper(envelope.data, MAX_NESTING):
             raise ValueError(f"data must not nest deeper than {MAX_NESTING} levels")
-        waiting = _Waiting(json.dumps(envelope.model_dump(mode="json", exclude_none=True)))
-        if self._closed:
+        command = json.dumps(envelope.model_dump(mode="json", exclude_none=True))
+        waiting = _Waiting(command, time.monotonic() + self._patience_seconds)
+        if self._closing.is_set():
             waiting.confirmed.set_exception(BrokerUnavailable("this producer was closed"))
             return waiting.confirmed
         try:
@@ -85,8 +113,8 @@ class CommandProducer:
         return waiting.confirmed
 
     def close(self) -> None:
-        """Hand over what is waiting and end, within a bounded time."""
-        self._closed = True
+        """Hand over what is waiting and end, within a bounded time: nothing is tried again from here on."""
+        self._closing.set()
         with suppress(queue.Full):  # the broker is away: what waits has no future but its own timeouts
             self._waiting.put(None, timeout=CLOSE_TIMEOUT_SECONDS)
         self._thread.join(CLOSE_TIMEOUT_SECONDS)
@@ -97,6 +125,12 @@ class CommandProducer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.close)
 
     def _run(self) -> None:
         while batch := self._next_batch():
@@ -128,7 +162,8 @@ class CommandProducer:
     def _publish(self, batch: list[_Waiting]) -> None:
         try:
             if batch:
-                self._send_task([waiting.command for waiting in batch])
+                self._give_up_at = max(waiting.give_up_at for waiting in batch)
+                self._retrying(self._send_task, [waiting.command for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, each sender must learn of it
             self._disconnect()
             for waiting in batch:
@@ -136,6 +171,9 @@ class CommandProducer:
         else:
             for waiting in batch:
                 waiting.confirmed.set_result(None)
+
+    def _is_over(self, _: RetryCallState) -> bool:
+        return self._closing.is_set() or time.monotonic() >= self._give_up_at
 
     def _send_task(self, commands: list[str]) -> None:
         task = self._celery.amqp.as_task_v2(

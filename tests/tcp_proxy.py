@@ -4,6 +4,7 @@ import socket
 import threading
 from contextlib import suppress
 from typing import Self
+from urllib.parse import urlsplit
 
 _CHUNK_BYTES = 65536
 
@@ -18,6 +19,7 @@ class TcpProxy:
         self._clients: list[socket.socket] = []
         self._servers: list[socket.socket] = []
         self._speaking = _set_event()
+        self._admitting = True
         self._abandoned: list[threading.Event] = []
         self._abandoned_servers: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
@@ -40,6 +42,15 @@ class TcpProxy:
         """Forward again, beginning with what was held back."""
         self._speaking.set()
 
+    def refuse(self) -> None:
+        """Close every connection, and from now on every new one at once."""
+        self._admitting = False
+        self.cut()
+
+    def admit(self) -> None:
+        """Let new ones in again."""
+        self._admitting = True
+
     def abandon(self) -> None:
         """Hold back every byte of the connections that there are, for ever: both ends believe in them, as when a
         firewall has forgotten them. New ones work."""
@@ -61,7 +72,10 @@ class TcpProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self._connect(client)
+                if self._admitting:
+                    self._connect(client)
+                else:
+                    client.close()
 
     def _connect(self, client: socket.socket) -> None:
         try:
@@ -84,6 +98,17 @@ class TcpProxy:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def proxy_to(url: str) -> TcpProxy:
+    """Return a proxy to the broker at `url`."""
+    return TcpProxy(("127.0.0.1", urlsplit(url).port or 0))
+
+
+def through(proxy: TcpProxy, url: str) -> str:
+    """Return `url` as it is for who goes through `proxy`."""
+    credentials = urlsplit(url).netloc.rpartition("@")[0]
+    return urlsplit(url)._replace(netloc=f"{credentials}@127.0.0.1:{proxy.port}").geturl()
 
 
 def _close(sockets: list[socket.socket]) -> None:

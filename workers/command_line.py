@@ -20,6 +20,8 @@ from workers import dead_letters, operations
 from workers.engine.command import engine
 from workers.engine.reader import OcrNotInstalled
 from workers.keys import keys
+from workers.operating import groups
+from workers.operating.importing.command import import_
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -40,6 +42,7 @@ app = typer.Typer(
     ),
 )
 TOGETHER = "Everything at once"
+GROUPS = "Job groups"
 PROCESSES = "One process each"
 DATABASE = "Database"
 ANSWERS = "Answers"
@@ -108,6 +111,10 @@ def migrate() -> None:
     importlib.import_module("models.store.migrations").upgrade(url)
 
 
+for command in (groups.create, groups.get, groups.update, groups.delete):
+    app.command(rich_help_panel=GROUPS)(command)
+app.command("list", rich_help_panel=GROUPS)(groups.list_)
+app.command("import", rich_help_panel=GROUPS)(import_)
 app.command(rich_help_panel=PROCESSES)(engine)
 app.add_typer(keys, rich_help_panel=DATABASE)
 app.command(rich_help_panel=ANSWERS)(operations.explain)

@@ -1,16 +1,14 @@
 """How a long-running process ends, and how it comes back after an outage."""
 
-import random
 import signal
 import threading
 from collections.abc import Callable
 
 import structlog
 
-log = structlog.get_logger()
+from client.pauses import growing_pause
 
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
+log = structlog.get_logger()
 
 
 def run_until_stopped(work: Callable[[threading.Event], None], recoverable: tuple[type[Exception], ...]) -> None:
@@ -28,7 +26,7 @@ def run_until_stopped(work: Callable[[threading.Event], None], recoverable: tupl
             work(stop)
             failures = 0
         except recoverable as error:
-            pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**failures) * random.uniform(0.5, 1)  # noqa: S311
             failures += 1
+            pause = growing_pause(failures)
             log.warning("unavailable", error=repr(error), pause_seconds=round(pause, 2), failures=failures)
             stop.wait(pause)

@@ -1,7 +1,9 @@
-"""The README is true: its code blocks, run in their order against a running service, and what they promise."""
+"""The README and the client library's page are true: their code blocks, run in their order against a running service,
+and what they promise."""
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(?:<!-- (?P<note>[^>]*) -->\n)?```(?P<language>sh|python)\n(?P<code>.*?)```", re.DOTALL)
 MADE_BY_MAKE = ("make ", "set -a")
 """`make demo` is a test of its own, `make test` is this run, and the env file is that of the fixture."""
+BY_HAND = ("Invoice Batch 2023-001", "Invoice Batch 2023-002", "Lyon 31 March", "Paris 31 March")
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Block:
         return [sys.executable, "-c", self.code] if self.language == "python" else ["bash", "-euc", self.code]
 
 
-def blocks() -> Iterator[Block]:
-    for found in BLOCK.finditer((ROOT / "README.md").read_text()):
+def blocks(page: str = "README.md") -> Iterator[Block]:
+    for found in BLOCK.finditer((ROOT / page).read_text()):
         block = Block(found["note"] or "", found["language"], found["code"])
         if not block.code.startswith(MADE_BY_MAKE):
             yield block
@@ -65,16 +68,40 @@ def test_every_code_block_does_what_it_says(either_service: Supervisor, tmp_path
             assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
         eventually(lambda: printed.read_text().count("ocr_invoice.job_group.created.v1") >= 255)
         eventually(lambda: some_jobs_were_read(either_service), seconds=60)
-    assert {"April", "February", "March", "May", "Invoice Batch 2023-001"} <= names_of_groups(either_service)
+    assert {"April", "February", "March", "May", *BY_HAND} <= names_of_groups(either_service)
+
+
+def test_the_client_librarys_page_does_what_it_says(either_service: Supervisor, tmp_path: Path) -> None:
+    environment = shell_environment(either_service) | {"PYTHONPATH": str(ROOT)}
+    page = list(blocks("docs/client.md"))
+    subscriber, reader = (block for block in page if block.note.startswith("background"))
+    printed, followed = tmp_path / "events", tmp_path / "feed"
+    with running(subscriber, environment, printed, tmp_path), running(reader, environment, followed, tmp_path):
+        eventually(lambda: announce_a_group(either_service) and printed.read_text())
+        for block in page:
+            if not block.note:
+                done = subprocess.run(
+                    block.command(), env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+                )
+                assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
+        eventually(lambda: {"March", "Box 299", "April", "May"} <= set(groups_in(tmp_path / "accounting.sqlite")))
+        # Where the service does not serve the feed, its reader has ended with 404.
+        if "/events" in httpx.get(f"{either_service.url}/openapi.json", trust_env=False).json()["paths"]:
+            eventually(lambda: followed.read_text().count("job_group.created") >= 303)
+
+
+def groups_in(file: Path) -> list[str]:
+    with sqlite3.connect(file) as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM created")]
 
 
 @contextmanager
-def running(block: Block, environment: dict[str, str], printed: Path) -> Iterator[None]:
+def running(block: Block, environment: dict[str, str], printed: Path, folder: Path = ROOT) -> Iterator[None]:
     """Run a block beside the others; `exec`, so that ending it ends what it started."""
     code = block.code if block.language == "python" else f"exec {block.code}"
     with printed.open("w") as output:
         process = subprocess.Popen(
-            Block("", block.language, code).command(), env=environment, cwd=ROOT, stdout=output, stderr=output
+            Block("", block.language, code).command(), env=environment, cwd=folder, stdout=output, stderr=output
         )
         try:
             yield

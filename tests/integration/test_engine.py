@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
@@ -19,12 +18,12 @@ from kombu.message import Message
 from kombu.messaging import Consumer, Producer
 
 from client.broker import COMMAND_QUEUE, EVENT_EXCHANGE, connect
-from client.producer import BrokerUnavailable
+from client.producer import BrokerUnavailable, CommandProducer, Confirmation
+from client.subscriber import EVENTS_PER_THREAD, Subscriber
 from models import names
 from models.commands import CommandEnvelope, parse_command
-from workers.engine import engine
 from workers.engine.dispatched_job import DispatchedJob
-from workers.engine.engine import ENGINE_QUEUE, serve
+from workers.engine.engine import ENGINE_QUEUE, subscriber
 from workers.engine.reader import Reader, Reading, Unreadable
 from workers.engine.reports import command_id
 
@@ -125,15 +124,18 @@ class ReadsWhenTold(Reads):
 
 
 @contextmanager
-def working(broker: Broker, reader: Reader, concurrency: int = 2) -> Iterator[Event]:
-    stop = Event()
-    thread = Thread(target=serve, args=(broker.url, reader, concurrency, stop))
-    thread.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        thread.join(TIMEOUT_SECONDS)
+def working(
+    broker: Broker, reader: Reader, concurrency: int = 2, producer: CommandProducer | None = None
+) -> Iterator[Subscriber]:
+    with CommandProducer(broker.url) as real:
+        engine = subscriber(broker.url, reader, producer or real, concurrency)
+        thread = Thread(target=engine.run)
+        thread.start()
+        try:
+            yield engine
+        finally:
+            engine.stop()
+            thread.join(TIMEOUT_SECONDS)
 
 
 def test_every_priority_is_read_and_reported(broker: Broker) -> None:
@@ -183,25 +185,21 @@ def test_what_is_no_job_and_what_nobody_waits_for_is_passed_over(broker: Broker)
     assert broker.waiting() == 0
 
 
-def test_an_event_whose_report_was_not_confirmed_is_delivered_again(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Unconfirmed:
-        def __init__(self, _: str) -> None: ...
-        def __enter__(self) -> "Unconfirmed":
-            return self
+class Unconfirmed(CommandProducer):
+    """A producer whose broker confirms nothing."""
 
-        def __exit__(self, *_: object) -> None: ...
-        def send(self, _: CommandEnvelope) -> "Future[None]":
-            refused: Future[None] = Future()
-            refused.set_exception(BrokerUnavailable("no confirmation"))
-            return refused
+    def send(self, _: CommandEnvelope) -> Confirmation:
+        refused = Confirmation()
+        refused.set_exception(BrokerUnavailable("no confirmation"))
+        return refused
 
+
+def test_an_event_whose_report_was_not_confirmed_is_delivered_again(broker: Broker) -> None:
     event = broker.dispatch()
-    with monkeypatch.context() as patch:
-        patch.setattr(engine, "CommandProducer", Unconfirmed)
-        with pytest.raises(BrokerUnavailable):
-            serve(broker.url, Reads(), 1, Event())
+    reader = Reads()
+    with Unconfirmed(broker.url) as producer, working(broker, reader, producer=producer):
+        wait_until(lambda: len(reader.given) > 1)
+    assert broker.waiting() == 1
     with working(broker, Reads()):
         [command] = broker.commands(1)
     assert command.id == command_id(event)
@@ -213,9 +211,9 @@ def test_no_more_is_taken_than_can_soon_be_read(broker: Broker) -> None:
         broker.dispatch()
     with working(broker, reader, concurrency=2):
         wait_until(lambda: len(reader.given) == 2)
-        wait_until(lambda: broker.waiting() <= 10 - 2 * engine.EVENTS_PER_THREAD)
+        wait_until(lambda: broker.waiting() <= 10 - 2 * EVENTS_PER_THREAD)
         time.sleep(0.2)
-        assert broker.waiting() == 10 - 2 * engine.EVENTS_PER_THREAD
+        assert broker.waiting() == 10 - 2 * EVENTS_PER_THREAD
         reader.go.set()
         assert len(broker.commands(10)) == 10
 
@@ -224,9 +222,9 @@ def test_who_stops_finishes_what_is_being_read_and_gives_back_the_rest(broker: B
     reader = ReadsWhenTold()
     for _ in range(10):
         broker.dispatch()
-    with working(broker, reader, concurrency=2) as stop:
+    with working(broker, reader, concurrency=2) as engine:
         wait_until(lambda: len(reader.given) == 2)
-        stop.set()
+        engine.stop()
         wait_until(lambda: broker.waiting() == 8)
         reader.go.set()
         assert len(broker.commands(2)) == 2

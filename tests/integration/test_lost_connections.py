@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from celery import Celery
@@ -13,7 +12,7 @@ import workers.intake_queue
 from client.broker import broker_errors
 from tests.commands import eventually
 from tests.contract.http_api import free_port
-from tests.tcp_proxy import TcpProxy
+from tests.tcp_proxy import TcpProxy, proxy_to, through
 from workers.guarded_redis import GuardedRedis
 from workers.intake_queue import QueueSource
 
@@ -21,15 +20,6 @@ QUEUE = "tests.lost"
 OPTIONS = {"socket_timeout": 0.5}
 PATIENCE_SECONDS = 5.0
 """For one result: Celery's own store would try for twenty seconds."""
-
-
-def through(proxy: TcpProxy, url: str) -> str:
-    credentials = urlsplit(url).netloc.rpartition("@")[0]
-    return urlsplit(url)._replace(netloc=f"{credentials}@127.0.0.1:{proxy.port}").geturl()
-
-
-def proxy_to(url: str) -> TcpProxy:
-    return TcpProxy(("127.0.0.1", urlsplit(url).port or 0))
 
 
 @pytest.fixture

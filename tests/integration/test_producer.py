@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from kombu import Connection, Message, pools
+from kombu import Connection, pools
 from redis import Redis
 
 from client.broker import COMMAND_QUEUE, connect
@@ -14,35 +14,15 @@ from client.producer import MAX_NESTING, BrokerUnavailable, CommandProducer
 from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
 from tests.commands import create, item, new_id
 from tests.contract.http_api import free_port
+from tests.integration.command_queue import commands_in, emptied, ids_in, waiting
 
 CONFIRM_SECONDS = 20
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker_url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def broker_url(broker_url: str) -> str:
     """A broker with an empty command queue."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    with connect(url) as connection:
-        queue = COMMAND_QUEUE(connection.channel())
-        queue.declare()
-        queue.purge()
-    return url
-
-
-def waiting(broker_url: str) -> list[Message]:
-    """Take everything from the command queue."""
-    with connect(broker_url) as connection:
-        queue = COMMAND_QUEUE(connection.channel())
-        messages = list(iter(lambda: queue.get(no_ack=True), None))
-        return [message for message in messages if message]
-
-
-def commands_in(messages: list[Message]) -> list[dict[str, Any]]:
-    return [command for message in messages for command in message.payload[1]["commands"]]
-
-
-def ids_in(messages: list[Message]) -> list[str]:
-    return [command["id"] for command in commands_in(messages)]
+    return emptied(broker_url)
 
 
 def test_what_is_sent_arrives_as_it_was(broker_url: str) -> None:

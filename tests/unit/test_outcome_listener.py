@@ -10,8 +10,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.exc import OperationalError
 
+import client.outcomes
 from api_stub import outcomes
-from api_stub.outcomes import OutcomeListener
+from api_stub.outcomes import OutcomeWaiter
 from models import names
 from models.commands import CommandEnvelope
 from models.errors import CommandIdReused
@@ -37,11 +38,11 @@ async def empty_inbox(_: CommandEnvelope) -> None:
     return None
 
 
-def listening(test: Callable[[OutcomeListener], Awaitable[None]], inbox: outcomes.InboxReader = empty_inbox) -> None:
+def listening(test: Callable[[OutcomeWaiter], Awaitable[None]], inbox: outcomes.InboxReader = empty_inbox) -> None:
     """Run `test` with a listener, which must have forgotten everybody at the end."""
 
     async def run() -> None:
-        listener = OutcomeListener(UNSUBSCRIBED, inbox)
+        listener = OutcomeWaiter(UNSUBSCRIBED, inbox)
         await test(listener)
         assert not listener._awaited
 
@@ -54,15 +55,15 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_channel_is_one_that_commands_may_name() -> None:
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         assert listener.channel.startswith(names.OUTCOME_CHANNEL_PREFIX)
-        assert listener.channel != OutcomeListener(UNSUBSCRIBED, empty_inbox).channel
+        assert listener.channel != OutcomeWaiter(UNSUBSCRIBED, empty_inbox).channel
 
     listening(test)
 
 
 def test_a_message_reaches_all_who_wait_for_its_commands() -> None:
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         with (
             listener.expecting(command("a")) as one,
             listener.expecting(command("a")) as two,
@@ -84,7 +85,7 @@ def test_nobody_is_told_the_outcome_of_another_command_of_the_same_id() -> None:
     async def inbox(envelope: CommandEnvelope) -> Outcome | None:
         return HandledCommand(mine.fingerprint, outcome("a")).outcome_for(envelope)
 
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         with listener.expecting(mine) as arrival, listener.expecting(others) as other:
             listener._take(message(outcome("a")))
             assert await listener.wait(mine, arrival, 1, id_is_shared=True) == outcome("a")
@@ -98,7 +99,7 @@ def test_nobody_is_told_the_outcome_of_another_command_of_the_same_id() -> None:
     "garbage", [b"", b"5", b"null", b"[5]", b"[{}]", b'[{"commandId": "a"}]', b'[{"commandId": {}}]']
 )
 def test_a_message_that_cannot_be_read_disturbs_nobody(garbage: bytes) -> None:
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         with listener.expecting(command("a")) as arrival:
             listener._take(garbage)
             listener._take(message(outcome("a")))
@@ -116,7 +117,7 @@ def test_an_inbox_that_answers_late_is_asked_again() -> None:
             raise OperationalError("select", {}, Exception("away"))
         return outcome(envelope.id) if len(asked) == 3 else None
 
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         with listener.expecting(command("a")) as arrival:
             found = await listener.wait(command("a"), arrival, 5)
         assert found is not None
@@ -129,7 +130,7 @@ def test_who_used_an_id_that_the_inbox_has_for_another_command_is_told_so() -> N
     async def inbox(envelope: CommandEnvelope) -> Outcome | None:
         return HandledCommand(command("a", x=1).fingerprint, outcome("a")).outcome_for(envelope)
 
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         with listener.expecting(command("a", x=2)) as arrival, pytest.raises(CommandIdReused):
             await listener.wait(command("a", x=2), arrival, 5)
         with listener.expecting(command("a", x=1)) as arrival:
@@ -143,7 +144,7 @@ def test_a_slow_inbox_does_not_prolong_the_wait() -> None:
         await asyncio.sleep(30)
         return None
 
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         started_at = time.monotonic()
         with listener.expecting(command("a")) as arrival:
             assert await listener.wait(command("a"), arrival, 0.1) is None
@@ -153,11 +154,11 @@ def test_a_slow_inbox_does_not_prolong_the_wait() -> None:
 
 
 def test_a_caller_who_gives_up_is_forgotten() -> None:
-    async def wait(listener: OutcomeListener) -> None:
+    async def wait(listener: OutcomeWaiter) -> None:
         with listener.expecting(command("a")) as arrival:
             await listener.wait(command("a"), arrival, 60)
 
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         waiting = asyncio.create_task(wait(listener))
         await asyncio.sleep(0.01)
         waiting.cancel()
@@ -168,7 +169,7 @@ def test_a_caller_who_gives_up_is_forgotten() -> None:
 
 
 def test_nobody_waits_for_a_process_that_ends() -> None:
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         with listener.expecting(command("a")) as arrival:
             waiting = asyncio.create_task(listener.wait(command("a"), arrival, 60))
             await asyncio.sleep(0.01)
@@ -182,18 +183,18 @@ def test_nobody_waits_for_a_process_that_ends() -> None:
 
 def test_a_redis_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = 0
-    monkeypatch.setattr(outcomes, "RECONNECT_SECONDS", (0.001,))
+    monkeypatch.setattr(client.outcomes, "RECONNECT_SECONDS", (0.001,))
 
-    async def test(listener: OutcomeListener) -> None:
+    async def test(listener: OutcomeWaiter) -> None:
         async def refused() -> None:
             nonlocal attempts
             attempts += 1
             raise ConnectionError("away")
 
         monkeypatch.setattr(listener, "_listen", refused)
-        running = asyncio.create_task(listener.run())
-        await asyncio.sleep(0.1)
-        running.cancel()
+        monkeypatch.setattr(client.outcomes, "SUBSCRIBE_TIMEOUT_SECONDS", 0.1)
+        async with listener.listening():
+            pass
         assert attempts > 2
 
     listening(test)
