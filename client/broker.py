@@ -16,8 +16,6 @@ SOCKET_TIMEOUT_SECONDS = 10
 HEARTBEAT_SECONDS = 10
 """RabbitMQ and whoever reads from it tell each other so often that they live; two in a row that are missed end the
 connection, and give what was unacknowledged on it to another."""
-VISIBILITY_TIMEOUT_SECONDS = 600
-"""When Redis gives an event that an engine has not acknowledged to another: longer than a document takes to read."""
 
 DELIVERY_LIMIT_COUNT = 10_000
 """When RabbitMQ gives a message up. An outage of the database uses up a delivery every 12 seconds, so that this lasts
@@ -80,7 +78,6 @@ def transport_options(broker_url: str) -> dict[str, Any]:
     """Return kombu's options for the transport of `broker_url`."""
     if is_redis(broker_url):
         return {
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
             "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "socket_timeout": SOCKET_TIMEOUT_SECONDS,
             "socket_keepalive": True,
