@@ -1,0 +1,1 @@
+"""What whoever uses the service, or keeps it running, does at the command line."""
