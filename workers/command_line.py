@@ -23,6 +23,7 @@ from workers.engine.command import engine
 from workers.engine.reader import OcrNotInstalled
 from workers.exit_codes import ExitCode
 from workers.keys import keys
+from workers.operating import events
 from workers.operating.doctor.command import doctor
 from workers.operations import AsJson
 from workers.supervision.processes import StartError
@@ -145,6 +146,7 @@ app.add_typer(keys, rich_help_panel=DATABASE)
 app.command(rich_help_panel=ANSWERS)(operations.explain)
 app.command(rich_help_panel=ANSWERS)(operations.reconcile)
 app.command(rich_help_panel=ANSWERS)(doctor)
+app.add_typer(events.app, rich_help_panel=ANSWERS)
 app.add_typer(dead_letters.app, rich_help_panel=ANSWERS)
 
 
