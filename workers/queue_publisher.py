@@ -22,8 +22,13 @@ class NoSuchQueue(Exception):  # noqa: N818 - a state
 class QueuePublisher:
     """Publishes events to `queue` through the default exchange: to nobody else, whatever is bound. A context manager.
 
-    Entering raises NoSuchQueue, or an error of the broker.
+    Entering raises NoSuchQueue, or one of `errors`.
     """
+
+    published_count = 0
+    """How many events the broker has confirmed."""
+    position: int | None = None
+    """That of the last of them."""
 
     def __init__(self, broker_url: str, queue: str) -> None:
         self.errors = broker_errors(broker_url)
@@ -52,6 +57,8 @@ class QueuePublisher:
         with self._producer.batch():
             for event in events:
                 self._producer.publish(**message_of(event), exchange="", routing_key=self._queue)
+        if events:
+            self.published_count, self.position = self.published_count + len(events), events[-1]["position"]
 
     def _refuse_unless_declared(self) -> None:
         channel = self._connection.channel()

@@ -49,9 +49,9 @@ def silence_of_the_lead(connection: Connection) -> Sequence[timedelta | None]:
     return connection.execute(text(_LEAD), {"lock": RELAY_LOCK}).scalars().all()
 
 
-def silence_of_housekeeping(connection: Connection) -> Sequence[timedelta | None]:
-    """Return the same of every housekeeping process, the latest first."""
-    return connection.execute(text(_NAMED), {"name": HOUSEKEEPING}).scalars().all()
+def silences_of(connection: Connection, name: str) -> Sequence[timedelta | None]:
+    """Return the same of every connection of this name, the latest first."""
+    return connection.execute(text(_NAMED), {"name": name}).scalars().all()
 
 
 def first_unpublished(connection: Connection) -> int | None:

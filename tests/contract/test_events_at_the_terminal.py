@@ -249,3 +249,10 @@ def test_a_queue_that_is_no_subscribers_gets_nothing(either_service: Supervisor,
     run = jobgroups(either_service.settings, "events", "replay", "--after", "0", "--to", queue)
     assert (run.exit_code, run.stdout) == (status, "")
     assert run.stderr
+
+
+def test_a_broker_that_is_away_is_status_7(service: Supervisor) -> None:
+    nobody = f"amqp://127.0.0.1:{free_port()}//"
+    run = jobgroups(service.settings, "events", "replay", "--after", "0", "--to", "a-queue", broker_url=nobody)
+    assert (run.exit_code, run.stdout) == (7, "")
+    assert "Replay again" in run.stderr

@@ -85,6 +85,17 @@ def test_no_api(variables: dict[str, str], tmp_path: Path) -> None:
     assert diagnosis.verdicts("API version", "your key") == [NOT_CHECKED, NOT_CHECKED]
 
 
+def test_a_proxy_is_for_other_machines(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    assert Diagnosis(**variables).verdicts("API", "your key") == [FINE, FINE]
+
+
+def test_what_answers_is_not_the_api(variables: dict[str, str]) -> None:
+    redis = urlsplit(variables["redis_url"])
+    diagnosis = Diagnosis(**variables | {"url": f"http://127.0.0.1:{redis.port}"})
+    assert diagnosis.verdicts("API", "your key") == [FAULT, NOT_CHECKED]
+
+
 def test_a_key_that_the_api_does_not_know(variables: dict[str, str]) -> None:
     diagnosis = Diagnosis(**variables | {"api_key": "not-a-key"})
     assert diagnosis.verdicts("API", "your key") == [FINE, FAULT]

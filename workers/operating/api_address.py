@@ -1,6 +1,8 @@
 """Where the HTTP API listens and the key for it: from the environment, else from what a running service wrote."""
 
+import ipaddress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,3 +48,12 @@ def api_address() -> tuple[str, str]:
     if not found.api_key:
         raise MissingSetting("api_key")
     return found.url, found.api_key.get_secret_value()
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether `url` is on this machine, which a proxy named in the environment has no way back to."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

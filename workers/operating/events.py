@@ -21,7 +21,7 @@ from models.store.outbox import cloud_event_of
 from models.topics import check_pattern, interest_in
 from settings import Settings
 from workers.exit_codes import ExitCode
-from workers.operating.api_address import api_address
+from workers.operating.api_address import api_address, is_loopback
 from workers.operating.event_lines import json_line, line
 from workers.operating.kept_events import NotKept, Span, kept_events
 from workers.operations import AsJson
@@ -70,6 +70,14 @@ Types = Annotated[
 ]
 
 
+Upto = Annotated[int | None, typer.Option(min=0, metavar="POSITION", help="To this one; absent: to the last.")]
+UptoTime = Annotated[datetime | None, typer.Option(metavar="TIME", help="Only what happened before (UTC).")]
+To = Annotated[
+    str | None,
+    typer.Option(metavar="QUEUE", callback=_not_our_own, help="Publish them to this queue, and to no other."),
+]
+
+
 @app.command()
 def tail(
     group: Groups = None,
@@ -107,18 +115,11 @@ def tail(
 @app.command()
 def replay(
     after: Annotated[int, typer.Option(min=0, metavar="POSITION", help="From behind this one; 0: the oldest kept.")],
-    until: Annotated[
-        int | None, typer.Option(min=0, metavar="POSITION", help="To this one; absent: to the last.")
-    ] = None,
-    until_time: Annotated[
-        datetime | None, typer.Option(metavar="TIME", help="Only what happened before (UTC).")
-    ] = None,
+    until: Upto = None,
+    until_time: UptoTime = None,
     group: Groups = None,
     type_: Types = None,
-    to: Annotated[
-        str | None,
-        typer.Option(metavar="QUEUE", callback=_not_our_own, help="Publish them to this queue, and to no other."),
-    ] = None,
+    to: To = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the events that are kept between two positions, and end: for a subscriber that starts over.
@@ -138,12 +139,9 @@ def replay(
         if to is None:
             asyncio.run(_write_all(pages, as_json=as_json))
         else:
-            with QueuePublisher(settings.require("broker_url"), to) as publisher:
-                asyncio.run(_publish_all(pages, publisher, as_json=as_json))
+            _publish_all(pages, QueuePublisher(settings.require("broker_url"), to), as_json=as_json)
     except NotKept as gone:
         _gone(gone.earliest)
-    except NoSuchQueue as error:
-        _complain(str(error), ExitCode.NOT_FOUND)
 
 
 async def _write_all(pages: AsyncIterator[Sequence[RowMapping]], *, as_json: bool) -> None:
@@ -152,19 +150,21 @@ async def _write_all(pages: AsyncIterator[Sequence[RowMapping]], *, as_json: boo
             _write(row["position"], row["name"], cloud_event_of(row), as_json=as_json)
 
 
-async def _publish_all(pages: AsyncIterator[Sequence[RowMapping]], publisher: QueuePublisher, *, as_json: bool) -> None:
-    sent, position = 0, None
-    async for page in pages:
-        try:
+def _publish_all(pages: AsyncIterator[Sequence[RowMapping]], publisher: QueuePublisher, *, as_json: bool) -> None:
+    async def publish() -> None:
+        async for page in pages:
             publisher.publish(page)
-        except publisher.errors as error:
-            place = "from where this began" if position is None else f"--after {position}"
-            _complain(
-                f"the broker did not confirm ({error!r}). Begin again {place}; that is safe.", ExitCode.UNREACHABLE
-            )
-        if page:
-            sent, position = sent + len(page), page[-1]["position"]
-    typer.echo(json.dumps({"publishedCount": sent, "position": position}) if as_json else f"Published {sent}.")
+
+    try:
+        with publisher:
+            asyncio.run(publish())
+    except NoSuchQueue as error:
+        _complain(str(error), ExitCode.NOT_FOUND)
+    except publisher.errors as error:
+        again = "again" if publisher.position is None else f"again --after {publisher.position}"
+        _complain(f"the broker did not confirm ({error!r}). Replay {again}; that is safe", ExitCode.UNREACHABLE)
+    sent = {"publishedCount": publisher.published_count, "position": publisher.position}
+    typer.echo(json.dumps(sent) if as_json else f"Published {publisher.published_count}.")
 
 
 def _write(position: int, name: str, document: dict[str, Any], *, as_json: bool) -> None:
@@ -177,7 +177,7 @@ def _write(position: int, name: str, document: dict[str, Any], *, as_json: bool)
 def _require_an_answer(url: str) -> None:
     """The feed would go on trying for ever, as it must once it has begun."""
     try:
-        httpx.get(f"{url}/healthz", timeout=ANSWER_SECONDS)
+        httpx.get(f"{url}/healthz", timeout=ANSWER_SECONDS, trust_env=not is_loopback(url))
     except httpx.TransportError as error:
         _complain(f"the API does not answer at {url}: {error}", ExitCode.UNREACHABLE)
 

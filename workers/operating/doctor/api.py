@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from models.names import API_VERSION
+from workers.operating.api_address import is_loopback
 from workers.operating.doctor.circumstances import Circumstances
 from workers.operating.doctor.finding import Away, Finding, fault, fine, not_checked, warning
 
@@ -34,7 +35,7 @@ def reach(circumstances: Circumstances) -> Iterator[Api]:
                 "Set it to where the API listens.",
             )
         )
-    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client:
+    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=not is_loopback(url)) as client:
         try:
             alive = client.get("/healthz")
         except httpx.TransportError as error:

@@ -140,7 +140,7 @@ def keys(database: Database) -> Finding:
 
 
 def _why_away(told: str) -> Finding:
-    told = told.removeprefix("connection failed: ")
+    told = told.removeprefix("connection failed: ").partition(" Is the server running")[0]
     if _REFUSED.search(told):
         return fault(
             f"PostgreSQL does not let this user in: {told}.",

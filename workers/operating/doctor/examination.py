@@ -58,17 +58,26 @@ def _examine(area: Area, circumstances: Circumstances, results: list[Result]) ->
         with area.reach(circumstances) as patient:
             for name, check in area.checks.items():
                 results.append(Result(name, _made(check, patient)))
+        return
     except Away as away:
-        results.append(Result(first, away.finding))
+        finding = away.finding
+    except Exception as error:  # noqa: BLE001 - an area that cannot be reached must not hide the others
+        finding = _not_made(error)
+    if not results:
+        results.append(Result(first, finding))
         results.extend(Result(name, not_checked(f"See the line `{first}`.")) for name in others)
 
 
 def _made(check: Check, patient: object) -> Finding:
     try:
         return check(patient)
-    except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
-        told = " ".join(str(error).split())
-        return fault(f"It could not be checked: {type(error).__name__}: {told}.", "The other lines may say why.")
+    except Exception as error:  # noqa: BLE001 - nor must one check
+        return _not_made(error)
+
+
+def _not_made(error: Exception) -> Finding:
+    told = " ".join(str(error).split())
+    return fault(f"It could not be checked: {type(error).__name__}: {told}.", "The other lines may say why.")
 
 
 def _completed(area: Area, results: list[Result]) -> list[Result]:

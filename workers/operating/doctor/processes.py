@@ -52,7 +52,7 @@ def outbox(database: Database) -> Finding:
 @reads_tables
 def housekeeping(database: Database) -> Finding:
     """Say whether what is due is done."""
-    if not any(map(_works, vital_signs.silence_of_housekeeping(database.connection))):
+    if not any(map(_works, vital_signs.silences_of(database.connection, vital_signs.HOUSEKEEPING))):
         return fault(
             f"None has asked the database anything for {SILENCE_SECONDS} s: retries, leases and expiry wait.",
             _start("housekeeping"),
