@@ -26,10 +26,10 @@ from api_stub.rate_limits import RateLimits, TellRateLimit
 from api_stub.request_ids import EchoRequestId
 from api_stub.security_headers import SecurityHeaders
 from api_stub.tallies import Tallies
+from models.names import API_VERSION
 from settings import Settings
 
 TITLE = "OCR Invoice Job Group API"
-VERSION = "1.0.0"
 DESCRIPTION = """Batches of invoices for OCR. Writes are commands on a queue: a write waits for its command's outcome
 and answers with the group as it then is, or with 202 and where to look for the outcome."""
 
@@ -65,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = JobGroupApi(
         title=TITLE,
-        version=VERSION,
+        version=API_VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,

@@ -3,6 +3,8 @@
 SERVICE = "ocr_invoice"
 EVENT_SOURCE = "/ocr-invoice-job-groups"
 SCHEMAS = "/schemas"
+API_VERSION = "1.0.0"
+"""Of the HTTP API, by semantic versioning."""
 
 # Commands: the `type` of a command, and the name of the Celery task that carries it.
 JOB_GROUP_CREATE = "job_group.create"
@@ -28,6 +30,10 @@ COMMAND_QUEUE = "ocr_invoice.commands"
 INTAKE = "ocr_invoice.intake"
 """A queue on RabbitMQ, a stream on Redis: plain JSON commands from producers in any language."""
 INTAKE_GROUP = "intake"
+
+# What Redis calls the connections over which commands are taken, so that it can tell whether somebody does.
+WORKER_CLIENT = "jobgroups-worker"
+INTAKE_CLIENT = "jobgroups-intake"
 
 # Where messages end that nobody could handle. RabbitMQ moves them here; Redis has no such thing.
 DEAD_LETTER_EXCHANGE = "ocr_invoice.dead_letters"

@@ -15,6 +15,10 @@ VISIBILITY_MARGIN_SECONDS = 10
 RESTORE_SECONDS = 5
 """How often a worker looks for messages whose acknowledgement is overdue."""
 
+UNACKNOWLEDGED = f"{names.COMMAND_QUEUE}.unacknowledged"
+UNACKNOWLEDGED_INDEX = f"{UNACKNOWLEDGED}.index"
+"""On Redis, the messages that workers have taken, by when they did."""
+
 
 def configure(celery: Celery, settings: Settings) -> None:
     """Give `celery` the settings under which no accepted command is lost."""
@@ -53,14 +57,14 @@ def configure(celery: Celery, settings: Settings) -> None:
 def _transport_options(broker_url: str, task_time_limit_seconds: int) -> dict[str, Any]:
     options = transport_options(broker_url)
     if is_redis(broker_url):
-        unacknowledged = f"{names.COMMAND_QUEUE}.unacknowledged"
         options |= {
+            "client_name": names.WORKER_CLIENT,
             # A worker that was killed leaves its messages behind. Handled twice they do no harm, so that they can come
             # back soon, and under keys of their own: kombu gives back what lies in shared ones by anybody's clock.
             "visibility_timeout": task_time_limit_seconds + VISIBILITY_MARGIN_SECONDS,
-            "unacked_key": unacknowledged,
-            "unacked_index_key": f"{unacknowledged}.index",
-            "unacked_mutex_key": f"{unacknowledged}.mutex",
+            "unacked_key": UNACKNOWLEDGED,
+            "unacked_index_key": UNACKNOWLEDGED_INDEX,
+            "unacked_mutex_key": f"{UNACKNOWLEDGED}.mutex",
             "unacked_mutex_expire": 10,
             "unacked_restore_interval": RESTORE_SECONDS,
             "unacked_restore_throttle": 1,

@@ -1,5 +1,9 @@
 """The command `jobgroups`, as somebody types it."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from click.testing import Result
@@ -12,5 +16,16 @@ from workers.command_line import app
 def jobgroups(settings: Settings, *arguments: str, typed: str | None = None, **changed: str) -> Result:
     """Run it on the servers that `settings` name, but for those `changed`, and `typed` into it."""
     addresses: dict[str, Any] = {"database_url": settings.database_url, "broker_url": settings.broker_url} | changed
-    environment = {f"JOBGROUPS_{name.upper()}": url for name, url in addresses.items()}
+    environment = {f"JOBGROUPS_{name.upper()}": url for name, url in addresses.items() if url}
     return CliRunner().invoke(app, arguments, env=environment | {"COLUMNS": "250"}, input=typed)
+
+
+def jobgroups_process(
+    *arguments: str, before: Sequence[str] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it as a process of its own, with these JOBGROUPS_ variables and no others, at the end of the command
+    `before`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("JOBGROUPS_")}
+    environment = inherited | {f"JOBGROUPS_{name.upper()}": value for name, value in variables.items()}
+    command = [*before, sys.executable, "-m", "workers.command_line", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

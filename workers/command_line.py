@@ -1,6 +1,7 @@
 """The command `jobgroups`."""
 
 import importlib
+import json
 import os
 import signal
 import sys
@@ -14,31 +15,34 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from client.producer import BrokerUnavailable
 from models.store.engine import DatabaseUnavailable
 from settings import MissingSetting, Settings, explain
 from workers import dead_letters, operations
 from workers.engine.command import engine
 from workers.engine.reader import OcrNotInstalled
+from workers.exit_codes import ExitCode
 from workers.keys import keys
-from workers.operating import groups
+from workers.operating import events, groups
+from workers.operating.doctor.command import doctor
 from workers.operating.importing.command import import_
+from workers.operations import AsJson
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
-
-EXIT_STATUS_NOT_STARTED = 2
 
 app = typer.Typer(
     name="jobgroups",
     no_args_is_help=True,
-    rich_markup_mode="rich",
-    add_completion=False,
+    rich_markup_mode="markdown",
+    epilog="Exit status 0: it did what was asked. docs/command_line.md says what the others mean, and how "
+    "programs read answers.",
     help=(
         "Job groups for OCR of invoices: commands in, state in PostgreSQL, domain events out.\n\n"
-        "[bold]jobgroups demo[/] shows it working and ends; [bold]jobgroups run[/] keeps it up until Ctrl-C. Both "
+        "**jobgroups demo** shows it working and ends; **jobgroups run** keeps it up until Ctrl-C. Both "
         "start PostgreSQL and Redis by themselves, unless JOBGROUPS_DATABASE_URL, JOBGROUPS_BROKER_URL and "
-        "JOBGROUPS_REDIS_URL name yours; data stays in JOBGROUPS_HOME ([dim].jobgroups[/]), HTTP listens on "
-        "JOBGROUPS_HOST and JOBGROUPS_PORT ([dim]127.0.0.1[/], [dim]8080[/]).\n\n"
-        "In production each process runs on its own, any number of each: see [bold]One process each[/]."
+        "JOBGROUPS_REDIS_URL name yours; data stays in JOBGROUPS_HOME (`.jobgroups`), HTTP listens on "
+        "JOBGROUPS_HOST and JOBGROUPS_PORT (`127.0.0.1`, `8080`).\n\n"
+        "In production each process runs on its own, any number of each: see **One process each**."
     ),
 )
 TOGETHER = "Everything at once"
@@ -47,7 +51,7 @@ PROCESSES = "One process each"
 DATABASE = "Database"
 ANSWERS = "Answers"
 
-SETTINGS_PREFIXES = {"Settings": "JOBGROUPS_", "EngineSettings": "JOBGROUPS_ENGINE_"}
+SETTINGS_PREFIXES = {"Settings": "JOBGROUPS_", "ApiSettings": "JOBGROUPS_", "EngineSettings": "JOBGROUPS_ENGINE_"}
 
 console = Console()
 
@@ -57,6 +61,8 @@ def run() -> None:
     """Start everything and keep it running until Ctrl-C.
 
     While it runs, JOBGROUPS_HOME/env holds its addresses and a key: `set -a; . .jobgroups/env; set +a`.
+
+        jobgroups run
     """
     _interrupt_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with suppress(KeyboardInterrupt), ExitStack() as service_lifetime:
@@ -69,46 +75,72 @@ def run() -> None:
 
 @app.command(rich_help_panel=TOGETHER)
 def demo() -> None:
-    """Start everything, walk one job group through it for the eye, and stop."""
+    """Start everything, walk one job group through it for the eye, and stop.
+
+    jobgroups demo
+    """
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
     importlib.import_module("workers.demo.walk").run()
 
 
 @app.command(rich_help_panel=PROCESSES)
 def worker() -> None:
-    """Handle commands: Celery tasks that apply them to PostgreSQL."""
+    """Handle commands: Celery tasks that apply them to PostgreSQL.
+
+    JOBGROUPS_WORKER_CONCURRENCY=4 jobgroups worker
+    """
     _run_process("worker")
 
 
 @app.command(rich_help_panel=PROCESSES)
 def relay() -> None:
-    """Publish domain events in order. One leads; others stand by to take over."""
+    """Publish domain events in order. One leads; others stand by to take over.
+
+    jobgroups relay
+    """
     _run_process("relay")
 
 
 @app.command(rich_help_panel=PROCESSES)
 def intake() -> None:
-    """Read plain JSON commands, from producers in any language, and pass them to the worker."""
+    """Read plain JSON commands, from producers in any language, and pass them to the worker.
+
+    jobgroups intake
+    """
     _run_process("intake")
 
 
 @app.command(rich_help_panel=PROCESSES)
 def housekeeping() -> None:
-    """Do what is due: retries, leases, expiry, retention."""
+    """Do what is due: retries, leases, expiry, retention.
+
+    jobgroups housekeeping
+    """
     _run_process("housekeeping")
 
 
 @app.command(rich_help_panel=PROCESSES)
 def api() -> None:
-    """Serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT, to the keys of `jobgroups keys` and JOBGROUPS_API_KEYS."""
+    """Serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT, to the keys of `jobgroups keys` and JOBGROUPS_API_KEYS.
+
+    JOBGROUPS_PORT=8081 jobgroups api
+    """
     os.execv(sys.executable, [sys.executable, "-m", "api_stub"])  # noqa: S606 - our own module, no shell
 
 
 @app.command(rich_help_panel=DATABASE)
-def migrate() -> None:
-    """Bring the schema at JOBGROUPS_DATABASE_URL up to date. Safe to repeat."""
-    url = Settings().require("database_url")
-    importlib.import_module("models.store.migrations").upgrade(url)
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the schema at JOBGROUPS_DATABASE_URL up to date. Safe to repeat, and while the service runs.
+
+    jobgroups migrate
+    """
+    migrations = importlib.import_module("models.store.migrations")
+    migrations.upgrade(Settings().require("database_url"))
+    newest = migrations.revisions()[0]
+    if as_json:
+        typer.echo(json.dumps({"revision": newest}))
+    else:
+        console.print(f"The schema is at {newest}.")
 
 
 for command in (groups.create, groups.get, groups.update, groups.delete):
@@ -119,17 +151,21 @@ app.command(rich_help_panel=PROCESSES)(engine)
 app.add_typer(keys, rich_help_panel=DATABASE)
 app.command(rich_help_panel=ANSWERS)(operations.explain)
 app.command(rich_help_panel=ANSWERS)(operations.reconcile)
+app.command(rich_help_panel=ANSWERS)(doctor)
+app.add_typer(events.app, rich_help_panel=ANSWERS)
 app.add_typer(dead_letters.app, rich_help_panel=ANSWERS)
 
 
 def main() -> None:
     """Run the command line; what a user can put right is one sentence, never a traceback."""
     try:
-        app()
+        app(prog_name="jobgroups")  # as it is called, also where it was started as a module
     except (MissingSetting, StartError, OcrNotInstalled) as error:
         _refuse(str(error))
     except DatabaseUnavailable as error:
-        _refuse(f"the database does not answer: {error.orig}")
+        _refuse(f"the database does not answer: {error.orig}", ExitCode.UNREACHABLE)
+    except BrokerUnavailable as error:
+        _refuse(f"{error}. The same again is safe.", ExitCode.UNREACHABLE)
     except ValidationError as error:
         if error.title not in SETTINGS_PREFIXES:
             raise
@@ -155,9 +191,9 @@ def _announce(service: Supervisor) -> None:
     console.print("[dim]Ctrl-C stops everything; the data stays.[/]")
 
 
-def _refuse(problem: str) -> NoReturn:
+def _refuse(problem: str, status: ExitCode = ExitCode.USAGE) -> NoReturn:
     Console(stderr=True).print(f"[bold red]jobgroups:[/] {escape(problem)}", soft_wrap=True, highlight=False)
-    raise SystemExit(EXIT_STATUS_NOT_STARTED)
+    raise SystemExit(status)
 
 
 if __name__ == "__main__":

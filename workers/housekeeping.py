@@ -10,6 +10,7 @@ from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.retention import forget_commands, forget_events, forget_jobs
 from models.store.unit_of_work import ConcurrentWrite
+from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
 from tasks.due_work import delete_finished_groups, do_due_work
 from workers.lifetime import run_until_stopped
@@ -26,7 +27,7 @@ def run(settings: Settings) -> None:
     Two of these, on one machine or two, do no harm.
     """
     configure_logging(settings.log_level)
-    engine = make_engine(settings.require("database_url"))
+    engine = make_engine(settings.require("database_url"), name=HOUSEKEEPING)
     tidied_at = float("-inf")
 
     def keep_house(stop: Event) -> None:

@@ -22,7 +22,10 @@ class StreamSource:
 
     def __init__(self, broker_url: str) -> None:
         self._redis = Redis.from_url(
-            broker_url, socket_timeout=SOCKET_TIMEOUT_SECONDS, socket_connect_timeout=CONNECT_TIMEOUT_SECONDS
+            broker_url,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            client_name=names.INTAKE_CLIENT,
         )
         self._consumer = f"{socket.gethostname()}-{os.getpid()}"
         try:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import orjson
 from kombu.messaging import Producer
+from kombu.transport.base import Transport
 from redis import Redis
 from sqlalchemy import RowMapping
 
@@ -16,12 +17,28 @@ from workers.batched_rabbitmq import BatchedRabbitMQ, BatchedRabbitMQOverTls
 from workers.batched_redis import BatchedRedis
 
 CONTENT_TYPE = "application/cloudevents+json"
-_TRANSPORTS = {
+_TRANSPORTS: dict[str, type[Transport]] = {
     "redis": BatchedRedis,
     "rediss": BatchedRedis,
     "amqp": BatchedRabbitMQ,
     "amqps": BatchedRabbitMQOverTls,
 }
+
+
+def transport_of(broker_url: str) -> type[Transport]:
+    """Return kombu's transport for the broker at `broker_url`, with batches that it confirms as a whole."""
+    return _TRANSPORTS[broker_url.partition("://")[0]]
+
+
+def message_of(event: RowMapping) -> dict[str, Any]:
+    """Return the message that carries `event`, as a kombu producer takes it."""
+    return {
+        "body": orjson.dumps(cloud_event_of(event)),
+        "content_type": CONTENT_TYPE,
+        "content_encoding": "binary",  # else a subscriber would get text from RabbitMQ and bytes from Redis
+        "message_id": str(event["id"]),
+        "type": names.event_type(event["name"]),
+    }
 
 
 class EventPublisher:
@@ -31,7 +48,7 @@ class EventPublisher:
     """
 
     def __init__(self, broker_url: str, *, stream_max_count: int) -> None:
-        self._connection = connect(broker_url, transport=_TRANSPORTS[broker_url.partition("://")[0]])
+        self._connection = connect(broker_url, transport=transport_of(broker_url))
         self._stream_max_count = stream_max_count
         self._redis = _redis(broker_url) if is_redis(broker_url) else None
 
@@ -50,19 +67,12 @@ class EventPublisher:
 
         Where it raises, some may be with their subscribers: all are to be published again.
         """
-        documents = [orjson.dumps(cloud_event_of(event)) for event in events]
+        messages = [message_of(event) for event in events]
         with self._producer.batch():
-            for event, document in zip(events, documents, strict=True):
-                self._producer.publish(
-                    document,
-                    routing_key=event["name"],
-                    content_type=CONTENT_TYPE,
-                    content_encoding="binary",  # else a subscriber would get text from RabbitMQ and bytes from Redis
-                    message_id=str(event["id"]),
-                    type=names.event_type(event["name"]),
-                )
+            for event, message in zip(events, messages, strict=True):
+                self._producer.publish(**message, routing_key=event["name"])
         if self._redis:
-            self._append_to_stream(self._redis, documents)
+            self._append_to_stream(self._redis, [message["body"] for message in messages])
 
     def _append_to_stream(self, redis: Redis, documents: Sequence[bytes]) -> None:
         with redis.pipeline(transaction=True) as pipeline:

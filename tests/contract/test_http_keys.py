@@ -235,7 +235,7 @@ def test_keys_outlive_the_database_and_nobody_is_wrongly_called_a_stranger(servi
 
 def test_without_the_database_the_command_says_so_in_a_sentence(service: Service) -> None:
     refused = run(service, "list", database_url="postgresql://u:hidden@127.0.0.1:1/d")
-    assert refused.returncode == 2
+    assert refused.returncode == 7
     assert "the database does not answer" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert "hidden" not in refused.stderr

@@ -103,7 +103,7 @@ def test_the_command_line_finds_and_mends_drift(service: Supervisor) -> None:
         select(service.settings.require("database_url"), drift, id=group["id"])
         found = jobgroups(service, "reconcile", "--json")
         assert found.returncode == 4
-        assert [each["group_id"] for each in json.loads(found.stdout)] == [group["id"]]
+        assert [each["groupId"] for each in json.loads(found.stdout)] == [group["id"]]
         assert jobgroups(service, "reconcile", "--repair").returncode == 4
         assert jobgroups(service, "reconcile").returncode == 0
         assert api.get(f"{GROUPS}/{group['id']}").json()["data"]["counts"]["failed"] == 0

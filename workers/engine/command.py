@@ -20,8 +20,10 @@ def engine(
     """Read the documents of dispatched jobs and report on them: an engine to try the service with.
 
     Without --simulate it really reads PDFs and images, which takes the extra: pip install
-    'ocr-invoice-job-groups\\[ocr]'. JOBGROUPS_ENGINE_DOCUMENTS_ROOT says below which folder `file:` documents may lie,
+    'ocr-invoice-job-groups[ocr]'. JOBGROUPS_ENGINE_DOCUMENTS_ROOT says below which folder `file:` documents may lie,
     JOBGROUPS_ENGINE_ALLOWED_HOSTS from where else they may come.
+
+        jobgroups engine --simulate --failure-rate 0.2
     """
     limits = EngineSettings()
     if simulate:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy import Connection
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 TABLE_WAIT_SECONDS = 120
@@ -25,6 +28,17 @@ def upgrade(url: str) -> None:
     """Bring the database at `url` to the newest schema. Safe to run from several machines at once, and under load:
     where a table stays in use, it steps back and tries again, for two minutes."""
     command.upgrade(alembic_config(url), "head")
+
+
+def revisions() -> list[str]:
+    """Return the schema's revisions that this code knows, the newest first."""
+    scripts = ScriptDirectory.from_config(alembic_config(""))
+    return [script.revision for script in scripts.walk_revisions()]
+
+
+def applied_revision(connection: Connection) -> str | None:
+    """Return the revision of the schema that `connection` is to; None where there is none."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def alembic_config(url: str) -> Config:
