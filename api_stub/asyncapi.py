@@ -8,8 +8,7 @@ from typing import Any
 from api_stub.asyncapi_messages import messages
 from client.broker import COMMAND_QUEUE, EVENT_EXCHANGE, INTAKE_QUEUE
 from models import names
-from models.events import EVENTS
-from models.fields import Priority
+from models.events import ROUTING_KEYS
 from models.schemas import Schema, given, taken
 
 MEDIA_TYPE = "application/vnd.aai.asyncapi+json;version=3.0.0"
@@ -78,7 +77,7 @@ def _servers() -> dict[str, Any]:
 
 def _channels(made: list[str]) -> dict[str, Any]:
     tasks, documents, events = (_those(made, prefix) for prefix in ("task.", "document.", "event."))
-    keys = {"event": {"description": "the routing key", "enum": _routing_keys()}}
+    keys = {"event": {"description": "the routing key", "enum": ROUTING_KEYS}}
     return {
         "commands": _channel(names.COMMAND_QUEUE, _COMMANDS, tasks) | _exchange(COMMAND_QUEUE.exchange),
         "documents": _channel(names.INTAKE, _DOCUMENTS, documents) | _exchange(INTAKE_QUEUE.exchange),
@@ -117,11 +116,6 @@ def _those(made: list[str], prefix: str) -> dict[str, Any]:
 def _exchange(exchange: Any) -> dict[str, Any]:
     settings = {"name": exchange.name, "type": exchange.type, "durable": exchange.durable, "autoDelete": False}
     return {"bindings": {"amqp": {"is": "routingKey", "exchange": settings, "bindingVersion": "0.3.0"}}}
-
-
-def _routing_keys() -> list[str]:
-    dispatched = [f"{names.JOB_DISPATCHED}.{priority}" for priority in Priority]
-    return [key for name in EVENTS for key in (dispatched if name == names.JOB_DISPATCHED else [name])]
 
 
 def _embedded(name: str, schema: Schema) -> Schema:

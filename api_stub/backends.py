@@ -1,11 +1,11 @@
 """What a process of the HTTP stub keeps open for all its requests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -14,6 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api_stub.feed import Feed
+from api_stub.feed_streams import CATCH_UPS_COUNT, FeedStreams
 from api_stub.gathering import Gathering
 from api_stub.outcomes import OutcomeListener
 from client.producer import CommandProducer
@@ -31,7 +33,7 @@ SUBSCRIBE_TIMEOUT_SECONDS = 3
 @dataclass(frozen=True, slots=True)
 class Backends:
     """The servers behind the HTTP stub. Reads go to `engine`, those of one group to `groups`, commands to `producer`;
-    outcomes come from `outcomes`."""
+    outcomes come from `outcomes`, events from `streams`, which `feed` feeds."""
 
     settings: Settings
     engine: AsyncEngine
@@ -39,6 +41,8 @@ class Backends:
     producer: CommandProducer
     outcomes: OutcomeListener
     groups: Gathering[UUID, JobGroup]
+    feed: Feed
+    streams: FeedStreams
 
 
 @asynccontextmanager
@@ -52,7 +56,9 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         producer = CommandProducer(settings.require("broker_url"), timeout_seconds=settings.publish_timeout_seconds)
         stack.push_async_callback(asyncio.to_thread, producer.close)
         outcomes = await stack.enter_async_context(_listening(redis, engine))
-        yield Backends(settings, engine, redis, producer, outcomes, Gathering(partial(_read_groups, engine)))
+        feed, streams = await stack.enter_async_context(_feeding(settings))
+        groups = Gathering(partial(_read_groups, engine))
+        yield Backends(settings, engine, redis, producer, outcomes, groups, feed, streams)
 
 
 def _connect(redis_url: str) -> Redis:
@@ -77,15 +83,34 @@ async def _listening(redis: Redis, engine: AsyncEngine) -> AsyncIterator[Outcome
         return handled.outcome_for(envelope) if handled else None
 
     outcomes = OutcomeListener(redis, read_inbox)
-    listening = asyncio.create_task(outcomes.run())
-    with suppress(TimeoutError):
-        await asyncio.wait_for(outcomes.subscribed.wait(), SUBSCRIBE_TIMEOUT_SECONDS)
-    try:
+    async with _running(outcomes.run()):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(outcomes.subscribed.wait(), SUBSCRIBE_TIMEOUT_SECONDS)
         yield outcomes
+
+
+@asynccontextmanager
+async def _feeding(settings: Settings) -> AsyncIterator[tuple[Feed, FeedStreams]]:
+    """On connections of its own, which a rush of requests cannot keep busy, nor a rush of readers those of requests."""
+    engine = make_async_engine(settings.require("database_url"), pool_size=1 + CATCH_UPS_COUNT)
+    engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    feed = Feed(engine)
+    try:
+        async with _running(feed.run()):
+            yield feed, FeedStreams(feed, engine, settings.feed_readers_max_count)
     finally:
-        listening.cancel()
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await listening
+            await task
 
 
 async def _of_request(request: Request) -> Backends:

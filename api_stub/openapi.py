@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api_stub import samples
+from api_stub import event_stream, samples
 from api_stub.bodies import JSON, MERGE_PATCH, RetryFields
 from api_stub.links import Links
 from api_stub.merge_patches import merge_patch_of
@@ -59,6 +59,12 @@ def answer(
     headers = RATE_LIMIT | (headers or {})
     told = {"description": description, "headers": headers, "content": {JSON: _examples(example)}}
     return {status: {**told, "links": links or {}}}
+
+
+def stream(status: int, description: str, example: str) -> Responses:
+    """Document Server-Sent Events, which `example` is a beginning of."""
+    content = {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}, "example": example}}
+    return {status: {"description": description, "headers": RATE_LIMIT, "content": content}}
 
 
 def problems(*codes: str) -> Responses:
@@ -120,6 +126,9 @@ def _problem(code: str) -> dict[str, Any]:
         "detail": "what exactly, for people",
     }
     told |= {"instance": "/ocr-invoice-job-groups", "success": False, "code": code}
-    if code == "validation_failed":
-        told["errors"] = [{"field": "name", "message": "Field required"}]
-    return told
+    members: dict[str, dict[str, Any]] = {
+        "validation_failed": {"errors": [{"field": "name", "message": "Field required"}]},
+        "position_gone": {"earliest": 4711},
+        "position_ahead": {"latest": 4711},
+    }
+    return told | members.get(code, {})
