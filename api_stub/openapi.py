@@ -8,9 +8,11 @@ from pydantic.json_schema import models_json_schema
 
 from api_stub import event_stream, samples
 from api_stub.bodies import JSON, MERGE_PATCH, RetryFields
+from api_stub.headers import LAST_EVENT_ID
 from api_stub.links import Links
 from api_stub.merge_patches import merge_patch_of
 from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
+from models.events import ROUTING_KEYS, EventDocument
 from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
 
@@ -62,8 +64,17 @@ def answer(
 
 
 def stream(status: int, description: str, example: str) -> Responses:
-    """Document Server-Sent Events, which `example` is a beginning of."""
-    content = {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}, "example": example}}
+    """Document Server-Sent Events, which `example` is a beginning of. OpenAPI 3.1 does not say how: as 3.2 does it, the
+    schema is that of one event."""
+    document = {"$ref": _ANSWER.format(model=EventDocument.__name__)}
+    fields = {
+        "id": {"type": "string", "pattern": LAST_EVENT_ID, "description": "The event's position, for `Last-Event-ID`."},
+        "event": {"enum": ROUTING_KEYS, "description": "The event's name."},
+        "data": {"type": "string", "contentMediaType": JSON, "contentSchema": document},
+        "retry": {"type": "integer", "description": "Milliseconds before a reconnection."},
+    }
+    schema = {"type": "object", "required": ["id", "event", "data"], "properties": fields}
+    content = {event_stream.MEDIA_TYPE: {"schema": schema, "example": example}}
     return {status: {"description": description, "headers": RATE_LIMIT, "content": content}}
 
 
@@ -103,7 +114,8 @@ def _examples(name: str) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     bodies: list[Any] = [(model, "validation") for model in _BODIES]
     _, sent = models_json_schema(bodies, ref_template=_BODY)
-    _, answered = models_json_schema([(ProblemDocument, "serialization")], ref_template=_ANSWER)
+    shown: list[Any] = [(ProblemDocument, "serialization"), (EventDocument, "serialization")]
+    _, answered = models_json_schema(shown, ref_template=_ANSWER)
     named: dict[str, Any] = {f"{name}Body": schema for name, schema in sent["$defs"].items()}
     patch = merge_patch_of(named[f"{JobGroupFields.__name__}Body"], named)
     return {**named, f"{_PATCH}Body": {**patch, "title": _PATCH, "description": _PATCHING}, **answered["$defs"]}

@@ -5,19 +5,27 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from models.store.engine import make_engine
+from api_stub.event_stream import opening
+from api_stub.feed import Feed
+from api_stub.feed_streams import FeedStreams
+from api_stub.problems import Problem
+from models.store.engine import make_async_engine, make_engine
+from models.store.migrations import upgrade
+from models.topics import EVERYTHING
+from settings import Settings
 from tests.commands import PATIENCE_SECONDS, eventually, select
 from tests.contract.http_api import Service, client_of, problem_of
 from tests.event_source import Reader, following, reading
 from tests.integration.feed_stage import Stage, publish, stage
-from tests.integration.relaying import row
+from tests.integration.relaying import publish_everything, row, write
+from workers.supervision import embedded_postgres
 
 READERS_COUNT = 500
 STEPS_COUNT, EVENTS_PER_STEP, STEP_SECONDS = 30, 2, 0.1
@@ -211,3 +219,71 @@ def publish_beforehand(database_url: str, count: int) -> int:
     last = publish(engine, [row(number, uuid4()) for number in range(count)])
     engine.dispose()
     return last
+
+
+@pytest.fixture
+def doomed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short path: below a long one, PostgreSQL would have another address with each start."""
+    home = tmp_path_factory.mktemp("pg")
+    postgres = embedded_postgres.start(home)
+    upgrade(Settings(database_url=postgres.url).require("database_url"))
+    postgres.stop()
+    return home
+
+
+@contextmanager
+def postgres_at(home: Path) -> Iterator[str]:
+    postgres = embedded_postgres.start(home)
+    try:
+        yield Settings(database_url=postgres.url).require("database_url")
+    finally:
+        postgres.stop()
+
+
+def test_a_reader_outlives_the_database(service: Service, doomed_home: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with postgres_at(doomed_home) as url:
+            quick = "feed_streams.HEARTBEAT_SECONDS = 0.3"
+            doomed = stack.enter_context(stage(service, url, tmp_path, patch=quick))
+            api = stack.enter_context(client_of(doomed.url, doomed.api_key))
+            doomed.publish(3)
+            stream = stack.enter_context(following(api, after=0))
+            assert len(stream.take(3)) == 3
+        assert next(line for line in stream.lines if line == ": heartbeat")
+        with following(api, last_event_id="2") as another:  # from what the process still holds
+            assert another.take(1)[0].position == 3
+        with postgres_at(doomed_home):
+            doomed.engine.dispose()
+            assert doomed.publish(1) == 4
+            assert stream.take(1)[0].position == 4
+            stack.close()
+
+
+def test_a_reader_outlives_the_relay(staged: Stage, redis_url: str) -> None:
+    with client_of(staged.url, staged.api_key) as api, following(api) as stream:
+        for number in range(3):
+            write(staged.engine, [row(1, uuid4()), row(1, uuid4())])
+            publish_everything(staged.engine, redis_url)  # by a relay of its own
+            assert [each.position for each in stream.take(2)] == [2 * number + 1, 2 * number + 2]
+
+
+def test_who_is_overtaken_by_retention_is_not_led_past_what_it_missed(clean_database: str) -> None:
+    """The one who reads ahead is not there, so that the reader has all of its way before it when it begins."""
+    publish_beforehand(clean_database, 50)
+
+    async def follow() -> list[bytes]:
+        engine = make_async_engine(clean_database).execution_options(isolation_level="AUTOCOMMIT")
+        feed = Feed(engine)
+        feed.ring.empty(50)
+        feed.ready.set()
+        streams = FeedStreams(feed, engine, max_count=1)
+        start = await streams.start_of(10)
+        select(clean_database, "DELETE FROM events WHERE position <= 20 RETURNING 1")
+        told = [chunk async for chunk in streams.follow(start, EVERYTHING, lambda: True)]
+        with pytest.raises(Problem) as gone:
+            await streams.start_of(10)
+        assert (gone.value.code, gone.value.members) == ("position_gone", {"earliest": 21})
+        await engine.dispose()
+        return told
+
+    assert asyncio.run(follow()) == [opening(10)]
