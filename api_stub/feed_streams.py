@@ -84,6 +84,7 @@ class FeedStreams:
                     due_at = clock() + HEARTBEAT_SECONDS
                 elif reached == position:
                     await _happens(news, due_at)
+                    continue
                 position = reached
                 await asyncio.sleep(0)  # a reader that takes all at once would keep the others waiting
         except _Overtaken:
