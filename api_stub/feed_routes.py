@@ -20,7 +20,6 @@ MAX_FILTERS_COUNT = 50
 STREAM_HEADERS = {
     # Starlette would add a charset to a type that has only one.
     "Content-Type": MEDIA_TYPE,
-    "Cache-Control": "no-store",
     # nginx keeps answers back to send them whole, unless it is told.
     "X-Accel-Buffering": "no",
 }

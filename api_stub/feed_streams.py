@@ -5,8 +5,9 @@ database page by page until the ring takes over: a reader that is slow is only f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -15,10 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api_stub.event_stream import FeedEvent, heartbeat, opening
 from api_stub.feed import Feed
-from api_stub.feed_ring import Ring
 from api_stub.problems import Problem
 from models.store.engine import DatabaseUnavailable
-from models.store.feed import FeedPage, Kept, kept, read_page
+from models.store.feed import PAGE_COUNT, FeedPage, Kept, kept, read_page
 from models.topics import Interest
 
 HEARTBEAT_SECONDS = 15.0
@@ -27,13 +27,35 @@ READY_SECONDS = 3.0
 CATCH_UPS_COUNT = 4
 """Readers who ask the database at the same time; the others wait for their turns."""
 TURN_SECONDS = 10.0
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 128 * 1024
+"""What a reader is sent at once, but for its last event: as much as one that stalls keeps in memory."""
 CHUNK_COUNT = 1_000
 """Events of the ring that one reader looks through before others have their turns."""
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Reader:
+    interest: Interest
+    position: int
+    """It was sent all that it wants up to there."""
+    page_count: int = PAGE_COUNT
+    """Events to ask the database for: about as many as fit into a chunk."""
+
+    def take(self, events: Iterable[FeedEvent]) -> tuple[int, bytes]:
+        """Go on through `events`, until a chunk is full; return how many were wanted, and what is sent of them."""
+        written, bytes_count = [], 0
+        for event in events:
+            self.position = event.position
+            if self.interest.takes(event.group_id, event.name):
+                written.append(event.written)
+                bytes_count += len(event.written)
+            if bytes_count >= CHUNK_BYTES:
+                break
+        return len(written), b"".join(written)
 
 
 class FeedStreams:
@@ -71,24 +93,23 @@ class FeedStreams:
 
     async def follow(self, after: int, interest: Interest, is_welcome: Callable[[], bool]) -> AsyncIterator[bytes]:
         """Give what a reader is sent, for as long as it `is_welcome`."""
-        position, era, clock = after, self._feed.era, asyncio.get_running_loop().time
+        reader, era, clock = _Reader(interest, after), self._feed.era, asyncio.get_running_loop().time
         self._count += 1
         try:
-            yield opening(position)
+            yield opening(after)
             due_at = clock() + HEARTBEAT_SECONDS
             while is_welcome() and era == self._feed.era and not self._closed:
-                news = self._feed.news
-                reached, chunk = await self._next(position, interest)
+                news, before = self._feed.news, reader.position
+                chunk = await self._next(reader)
                 if chunk or clock() >= due_at:
-                    yield chunk or heartbeat(reached)
+                    yield chunk or heartbeat(reader.position)
                     due_at = clock() + HEARTBEAT_SECONDS
-                elif reached == position:
+                elif reader.position == before:
                     await _happens(news, due_at)
                     continue
-                position = reached
                 await asyncio.sleep(0)  # a reader that takes all at once would keep the others waiting
         except _Overtaken:
-            log.warning("feed_reader_overtaken", position=position)
+            log.warning("feed_reader_overtaken", position=reader.position)
         finally:
             self._count -= 1
 
@@ -98,29 +119,35 @@ class FeedStreams:
         except TimeoutError:
             raise Problem.unavailable("the database does not answer; try again") from None
 
-    async def _next(self, position: int, interest: Interest) -> tuple[int, bytes]:
-        """Return how far was looked from `position`, and what is to be sent of that."""
-        if self._feed.ring.reaches_back_to(position):
-            return _chunk(position, self._feed.ring, interest)
+    async def _next(self, reader: _Reader) -> bytes:
+        """Lead `reader` on, and return what it is sent on the way."""
+        ring = self._feed.ring
+        if ring.reaches_back_to(reader.position):
+            return reader.take(islice(ring.after(reader.position), CHUNK_COUNT))[1]
         # Left alone where its reader leaves: cancelled, it would first wait for the database to confirm that.
-        return await asyncio.shield(self._catch_up(position, interest))
+        return await asyncio.shield(self._catch_up(reader))
 
-    async def _catch_up(self, position: int, interest: Interest) -> tuple[int, bytes]:
-        upto = self._feed.ring.last
+    async def _catch_up(self, reader: _Reader) -> bytes:
+        after, upto = reader.position, self._feed.ring.last
 
         async def read(connection: AsyncConnection) -> tuple[FeedPage, Kept]:
             # In this order: what is kept after the page was read was kept when it was read.
-            return await read_page(connection, position, upto, interest), await kept(connection)
+            page = await read_page(connection, after, upto, reader.interest, reader.page_count)
+            return page, await kept(connection)
 
         try:
             page, there = await self._ask(read)
         except DatabaseUnavailable as error:
             log.warning("feed_not_caught_up", error=repr(error))
-            return position, b""
-        if position < there.earliest - 1:
+            return b""
+        if after < there.earliest - 1:
             raise _Overtaken
-        events = map(FeedEvent.of, page.rows)
-        return page.reached, b"".join(event.written for event in events if interest.takes(event.group_id, event.name))
+        wanted_count, chunk = reader.take(map(FeedEvent.of, page.rows))
+        if len(chunk) >= CHUNK_BYTES:
+            reader.page_count = wanted_count
+        else:
+            reader.position, reader.page_count = page.reached, min(2 * reader.page_count, PAGE_COUNT)
+        return chunk
 
     async def _ask(self, question: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Ask the database, in turn. Raises DatabaseUnavailable."""
@@ -154,18 +181,6 @@ def _start_in(there: Kept, after: int) -> int:
             earliest=there.earliest,
         )
     return max(after, there.earliest - 1)
-
-
-def _chunk(position: int, ring: Ring, interest: Interest) -> tuple[int, bytes]:
-    written, bytes_count = [], 0
-    for event in islice(ring.after(position), CHUNK_COUNT):
-        position = event.position
-        if interest.takes(event.group_id, event.name):
-            written.append(event.written)
-            bytes_count += len(event.written)
-        if bytes_count >= CHUNK_BYTES:
-            break
-    return position, b"".join(written)
 
 
 async def _happens(news: asyncio.Event, until: float) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import ARRAY, RowMapping, Select, Uuid, func, literal, select, text, true
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Uuid, func, literal, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store.engine import DatabaseUnavailable
@@ -18,13 +18,12 @@ from models.store.tables import events
 from models.topics import Interest
 
 PAGE_COUNT = 200
-"""Events that one query gives."""
+"""Events that one query gives, at most."""
 WINDOW_COUNT = 10_000
 """Positions that one query looks through, however few of their events are wanted."""
 
 END = 2**63 - 1
 """Beyond every position."""
-_PAGE = literal(PAGE_COUNT, literal_execute=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +50,36 @@ async def kept(connection: AsyncConnection) -> Kept:
     return Kept(earliest or 0, latest or 0)
 
 
-async def read_page(connection: AsyncConnection, after: int, upto: int, interest: Interest) -> FeedPage:
-    """Return the next events of interest after the position `after`, up to `upto` at most.
+async def read_page(
+    connection: AsyncConnection, after: int, upto: int, interest: Interest, count: int = PAGE_COUNT
+) -> FeedPage:
+    """Return the next events of interest after the position `after`, up to `upto` and `count` of them at most.
 
     Where groups are asked for, also those of theirs whose names are not: a group has few, and to look for one name
     among a million of them could take longer than a query may.
     """
     if interest.groups:
-        query = _of_groups(interest, after, upto)
+        query = _of_groups(interest, after, upto, _limit(count))
     else:
         upto = min(upto, after + WINDOW_COUNT)
-        query = _of_names(interest, after, upto)
+        query = _of_names(interest, after, upto).limit(_limit(count))
     rows = (await connection.execute(query)).mappings().all()
-    return FeedPage(rows, rows[-1]["position"] if len(rows) == PAGE_COUNT else upto)
+    return FeedPage(rows, rows[-1]["position"] if len(rows) == count else upto)
+
+
+def _limit(count: int) -> ColumnElement[int]:
+    """Spelled out: a plan that is kept for any limit is made for a tenth of the table."""
+    return literal(count, literal_execute=True)
 
 
 def _of_names(interest: Interest, after: int, upto: int) -> Select[Any]:
     query = select(events).where(events.c.position > after, events.c.position <= upto)
     if interest.names is not None:
         query = query.where(literal(".").concat(events.c.name).regexp_match(interest.names.pattern))
-    return query.order_by(events.c.position).limit(_PAGE)
+    return query.order_by(events.c.position)
 
 
-def _of_groups(interest: Interest, after: int, upto: int) -> Select[Any]:
+def _of_groups(interest: Interest, after: int, upto: int, limit: ColumnElement[int]) -> Select[Any]:
     """From the history of each group, since one index scan gives the order within a group only."""
     groups = func.unnest(literal(list(interest.groups), ARRAY(Uuid)))
     asked = groups.table_valued("id").render_derived(name="asked")
@@ -81,10 +87,10 @@ def _of_groups(interest: Interest, after: int, upto: int) -> Select[Any]:
         select(events)
         .where(events.c.group_id == asked.c.id, events.c.position > after, events.c.position <= upto)
         .order_by(events.c.position)
-        .limit(_PAGE)
+        .limit(limit)
         .lateral("following")
     )
-    return select(following).select_from(asked).join(following, true()).order_by(following.c.position).limit(_PAGE)
+    return select(following).select_from(asked).join(following, true()).order_by(following.c.position).limit(limit)
 
 
 async def listen_for_positions(connection: AsyncConnection) -> None:

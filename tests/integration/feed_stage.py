@@ -54,6 +54,13 @@ def publish(engine: Engine, rows: Sequence[dict[str, Any]]) -> int:
     return position
 
 
+def publish_beforehand(database_url: str, count: int) -> int:
+    engine = make_engine(database_url)
+    last = publish(engine, [row(number, uuid4()) for number in range(count)])
+    engine.dispose()
+    return last
+
+
 def listens(process: psutil.Process, port: int) -> bool:
     try:
         return any(each.laddr.port == port for each in process.net_connections() if each.status == psutil.CONN_LISTEN)
