@@ -100,10 +100,10 @@ class KnownKeys:
             if self._readable:
                 log.warning("api_keys_not_read", error=repr(error))
             return False
-        before, self._stored = (
-            self._stored,
-            {digest: Caller(key.owner, "write" in key.scopes, key.per_minute) for digest, key in stored.items()},
-        )
+        before = self._stored
+        self._stored = {
+            digest: Caller(key.owner, "write" in key.scopes, key.per_minute) for digest, key in stored.items()
+        }
         if before.keys() - stored.keys():
             self._tell()
         return True
