@@ -6,6 +6,7 @@ Operations are the service's own, as the specification has it: what the service 
 from typing import Any
 
 from api_stub.asyncapi_messages import messages
+from api_stub.auth import KEY_HEADER
 from client.broker import COMMAND_QUEUE, EVENT_EXCHANGE, INTAKE_QUEUE
 from models import names
 from models.events import ROUTING_KEYS
@@ -28,6 +29,8 @@ _EVENTS = """A topic exchange: bind a durable queue of your own. On Redis it is 
 subscribers."""
 _EVENT_STREAM = """The same events on a Redis stream of bounded length, for subscribers in any language: the field
 `event` of each entry (`XREADGROUP`, or `XREAD` from the last entry that you have seen)."""
+_FEED = """The same events live over HTTP, as Server-Sent Events: a `GET` with the header `X-API-Key`. The field `data`
+of each is the document, `event` the routing key, `id` what to send as `Last-Event-ID` to go on after it."""
 _OUTCOMES = f"""A Redis channel (`SUBSCRIBE` before you send) whose name the command chose:
 `{names.OUTCOME_CHANNEL_PREFIX}` and then what you like. An outcome that was missed
 is at `GET /commands/{{id}}` of the HTTP API."""
@@ -51,7 +54,10 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": {name: _embedded(name, schema) for name, schema in (taken() | given()).items()},
             "messages": made,
-            "securitySchemes": {"user": {"type": "userPassword", "description": "A user of the broker."}},
+            "securitySchemes": {
+                "user": {"type": "userPassword", "description": "A user of the broker."},
+                "key": {"type": "httpApiKey", "name": KEY_HEADER, "in": "header"},
+            },
         },
     }
 
@@ -72,6 +78,12 @@ def _servers() -> dict[str, Any]:
             "description": "`JOBGROUPS_BROKER_URL`, if it is a RabbitMQ.",
             "security": user,
         },
+        "api": {
+            "host": "localhost:8080",
+            "protocol": "http",
+            "description": "`JOBGROUPS_URL`: the HTTP API.",
+            "security": [{"$ref": "#/components/securitySchemes/key"}],
+        },
     }
 
 
@@ -83,6 +95,7 @@ def _channels(made: list[str]) -> dict[str, Any]:
         "documents": _channel(names.INTAKE, _DOCUMENTS, documents) | _exchange(INTAKE_QUEUE.exchange),
         "events": _channel("{event}", _EVENTS, events) | {"parameters": keys} | _exchange(EVENT_EXCHANGE),
         "eventStream": _channel(names.EVENT_STREAM, _EVENT_STREAM, events, "redis"),
+        "feed": _channel("/events", _FEED, events, "api"),
         "outcomes": _channel(None, _OUTCOMES, _those(made, "outcomes"), "redis"),
     }
 
@@ -102,6 +115,7 @@ def _operations() -> dict[str, Any]:
         "carryOutDocument": _operation("receive", "documents", "Carry out a command in plain JSON.") | {"reply": reply},
         "publishEvent": _operation("send", "events", "Tell subscribers what happened."),
         "appendEvent": _operation("send", "eventStream", "The same, where the broker is a Redis."),
+        "streamEvent": _operation("send", "feed", "The same, to whoever asks over HTTP."),
     }
 
 
