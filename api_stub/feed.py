@@ -82,8 +82,8 @@ class Feed:
             self.end_streams()
         elif there.earliest > self.ring.last + 1:
             self.ring.empty(there.earliest - 1)
-        while self.ring.last < there.latest:
-            await self._read_on(connection)
+        while self.ring.last < there.latest and await self._read_on(connection):
+            pass
         self._failures_count = 0
         self.ready.set()
         self.wake()

@@ -12,7 +12,7 @@ from api_stub.headers import LAST_EVENT_ID
 from api_stub.links import Links
 from api_stub.merge_patches import merge_patch_of
 from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
-from models.events import ROUTING_KEYS, EventDocument
+from models.events import EventDocument
 from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
 
@@ -69,7 +69,7 @@ def stream(status: int, description: str, example: str) -> Responses:
     document = {"$ref": _ANSWER.format(model=EventDocument.__name__)}
     fields = {
         "id": {"type": "string", "pattern": LAST_EVENT_ID, "description": "The event's position, for `Last-Event-ID`."},
-        "event": {"enum": ROUTING_KEYS, "description": "The event's name."},
+        "event": {"type": "string", "description": "The event's name, for instance `job.dispatched.high`."},
         "data": {"type": "string", "contentMediaType": JSON, "contentSchema": document},
         "retry": {"type": "integer", "description": "Milliseconds before a reconnection."},
     }

@@ -20,7 +20,7 @@ from models.topics import Interest
 PAGE_COUNT = 200
 """Events that one query gives, at most."""
 WINDOW_COUNT = 10_000
-"""Positions that one query looks through, however few of their events are wanted."""
+"""Positions that one query looks through for names, however few there are."""
 
 END = 2**63 - 1
 """Beyond every position."""
@@ -61,7 +61,7 @@ async def read_page(
     if interest.groups:
         query = _of_groups(interest, after, upto, _limit(count))
     else:
-        upto = min(upto, after + WINDOW_COUNT)
+        upto = upto if interest.names is None else min(upto, after + WINDOW_COUNT)
         query = _of_names(interest, after, upto).limit(_limit(count))
     rows = (await connection.execute(query)).mappings().all()
     return FeedPage(rows, rows[-1]["position"] if len(rows) == count else upto)

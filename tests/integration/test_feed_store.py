@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store import feed, retention
@@ -99,6 +99,14 @@ def test_a_query_looks_through_a_window_only(engine: Engine, monkeypatch: pytest
         found += positions
         looks += 1
     assert (found, looks) == ([35], 4)
+
+
+def test_the_next_event_is_found_however_far_it_is(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "WINDOW_COUNT", 10)
+    publish(engine, [row(number, ONE) for number in range(1, 41)])
+    with engine.begin() as connection:
+        connection.execute(delete(events).where(events.c.position.between(5, 30)))
+    assert page(engine, 4)[0] == list(range(31, 41))
 
 
 def test_only_some_groups(engine: Engine) -> None:
