@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api_stub.event_stream import FeedEvent
 from api_stub.feed_ring import Ring
+from models.interest import EVERYTHING
 from models.store.feed import END, kept, listen_for_positions, read_page, wait_for_positions
-from models.topics import EVERYTHING
 
 RING_BYTES = 16 * 1024 * 1024
 PRELOAD_COUNT = 2_000

@@ -14,7 +14,7 @@ from api_stub.backends import OpenBackends
 from api_stub.event_stream import MEDIA_TYPE
 from api_stub.listings import repeated
 from api_stub.problems import Problem
-from models.topics import check_pattern, interest_in
+from models.interest import check_pattern, interest_in
 
 MAX_FILTERS_COUNT = 50
 STREAM_HEADERS = {

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from api_stub.event_stream import FeedEvent, heartbeat, opening
 from api_stub.feed import Feed
 from api_stub.problems import Problem
+from models.interest import Interest
 from models.store.engine import DatabaseUnavailable
 from models.store.feed import PAGE_COUNT, FeedPage, Kept, kept, read_page
-from models.topics import Interest
 
 HEARTBEAT_SECONDS = 15.0
 READY_SECONDS = 3.0

@@ -12,10 +12,10 @@ import psycopg
 from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Uuid, func, literal, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.interest import Interest
 from models.store.engine import DatabaseUnavailable
 from models.store.outbox import POSITIONS_CHANNEL
 from models.store.tables import events
-from models.topics import Interest
 
 PAGE_COUNT = 200
 """Events that one query gives, at most."""

@@ -12,9 +12,9 @@ from api_stub.event_stream import opening
 from api_stub.feed import Feed
 from api_stub.feed_streams import FeedStreams
 from api_stub.problems import Problem
+from models.interest import EVERYTHING
 from models.store.engine import make_async_engine
 from models.store.migrations import upgrade
-from models.topics import EVERYTHING
 from settings import Settings
 from tests.commands import select
 from tests.contract.http_api import Service, client_of, problem_of

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import Engine, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.interest import EVERYTHING, Interest, interest_in
 from models.store import feed, retention
 from models.store.engine import make_async_engine, make_engine
 from models.store.feed import END, FeedPage, Kept, kept, read_page
 from models.store.outbox import last_position, stamp, unpublished
 from models.store.retention import forget_events
 from models.store.tables import events
-from models.topics import EVERYTHING, Interest, interest_in
 from tests.commands import PATIENCE_SECONDS
 from tests.integration.relaying import connected, row, write
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from models.dead_letter import DeadLetterReason
+from models.interest import EVERYTHING, interest_in
 from models.store import attempts, due, feed, graveyard, outbox, queries, retention
 from models.store.dead_letter_reads import get_dead_letter, list_dead_letters
 from models.store.engine import make_async_engine
@@ -21,7 +22,6 @@ from models.store.explanations import explain_group, explain_job
 from models.store.paging import Paging
 from models.store.queries import Listing
 from models.store.sorting import GROUP_SORTS, JOB_SORTS
-from models.topics import EVERYTHING, interest_in
 from tests import grown_tables
 from tests.integration.stored_groups import StoredGroups, addition, creation, failure_of, reports, verb
 
