@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     )
     rate_limit_per_minute: int = Field(600_000, ge=0, description="requests with one API key; 0: as many as it likes")
     wrong_keys_per_minute: int = Field(20, ge=0, description="wrong API keys from one client address; 0: no limit")
+    feed_readers_max_count: int = Field(1000, ge=0, description="open streams of GET /events in one API process")
     trusted_proxies: str = Field("", description="comma-separated addresses or networks whose X-Forwarded-For counts")
 
     worker_concurrency: int = Field(2, ge=1, le=256, description="pool children of one worker process")

@@ -1,6 +1,7 @@
 """`python -m api_stub`: serve HTTP on JOBGROUPS_HOST and JOBGROUPS_PORT until SIGTERM or Ctrl-C."""
 
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -20,15 +21,20 @@ SHUTDOWN_SECONDS = 4
 KEEP_ALIVE_SECONDS = 75
 """Longer than proxies and clients keep an idle connection: whoever closes it second may have sent a request on it."""
 MAX_CONNECTIONS_COUNT = 1000
-"""Beyond them requests are answered with 503: an open connection costs a file descriptor, of which there are few."""
+"""Beyond them, and those that readers of the feed keep, requests are answered with 503: an open connection costs a file
+descriptor, of which there are few."""
+SPARE_FILES_COUNT = 200
+"""Files that the process itself has open, at most: connections to servers, modules, logs."""
 EXIT_STATUS_NOT_STARTED = 2
 
 
 class Server(uvicorn.Server):
-    """Does not let its end wait for outcomes: who waits for one is told with 202 where it will be."""
+    """Does not let its end wait: who waits for an outcome is told with 202 where it will be, the feed's streams end."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self._app = app
+        connections_count = MAX_CONNECTIONS_COUNT + settings.feed_readers_max_count
+        _allow_files(connections_count + SPARE_FILES_COUNT)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -42,7 +48,7 @@ class Server(uvicorn.Server):
                 forwarded_allow_ips=settings.trusted_proxies,
                 http=StrictHttp,
                 ws="none",
-                limit_concurrency=MAX_CONNECTIONS_COUNT,
+                limit_concurrency=connections_count,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
@@ -60,6 +66,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is under way, then end."""
         self._app.state.backends.outcomes.stop_waiting()
+        self._app.state.backends.streams.close()
         await super().shutdown(sockets)
 
 
@@ -90,6 +97,15 @@ def _shared_socket(host: str, port: int) -> socket.socket:
         shared.setsockopt(socket.SOL_SOCKET, option, 1)
     shared.bind((host, port))
     return shared
+
+
+def _allow_files(count: int) -> None:
+    """Let the process have `count` files open, or as many as it may: a shell often allows 1024, and then it may have
+    more."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if most == resource.RLIM_INFINITY else min(count, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -13,6 +13,7 @@ from api_stub import (
     dead_letter_routes,
     docs_page,
     error_answers,
+    feed_routes,
     group_routes,
     health_routes,
     job_routes,
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         keys = known_keys(settings.api_keys, settings.require("database_url"))
         async with open_backends(settings) as backends, keys as app.state.known_keys:
             app.state.backends = backends
+            app.state.known_keys.on_revocation(backends.feed.wake)
             app.state.readiness = Readiness(backends)
             app.state.rate_limits = RateLimits(Tallies(backends.redis), settings)
             yield
@@ -83,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         job_routes,
         command_routes,
         dead_letter_routes,
+        feed_routes,
         health_routes,
     ):
         # Not `include_router`, which would lay a second search for the route over that of each router.

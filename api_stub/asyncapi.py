@@ -6,10 +6,10 @@ Operations are the service's own, as the specification has it: what the service 
 from typing import Any
 
 from api_stub.asyncapi_messages import messages
+from api_stub.auth import KEY_HEADER
 from client.broker import COMMAND_QUEUE, EVENT_EXCHANGE, INTAKE_QUEUE
 from models import names
-from models.events import EVENTS
-from models.fields import Priority
+from models.events import ROUTING_KEYS
 from models.schemas import Schema, given, taken
 
 MEDIA_TYPE = "application/vnd.aai.asyncapi+json;version=3.0.0"
@@ -29,6 +29,8 @@ _EVENTS = """A topic exchange: bind a durable queue of your own. On Redis it is 
 subscribers."""
 _EVENT_STREAM = """The same events on a Redis stream of bounded length, for subscribers in any language: the field
 `event` of each entry (`XREADGROUP`, or `XREAD` from the last entry that you have seen)."""
+_FEED = """The same events live over HTTP, as Server-Sent Events: a `GET` with the header `X-API-Key`. The field `data`
+of each is the document, `event` the routing key, `id` what to send as `Last-Event-ID` to go on after it."""
 _OUTCOMES = f"""A Redis channel (`SUBSCRIBE` before you send) whose name the command chose:
 `{names.OUTCOME_CHANNEL_PREFIX}` and then what you like. An outcome that was missed
 is at `GET /commands/{{id}}` of the HTTP API."""
@@ -52,7 +54,10 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": {name: _embedded(name, schema) for name, schema in (taken() | given()).items()},
             "messages": made,
-            "securitySchemes": {"user": {"type": "userPassword", "description": "A user of the broker."}},
+            "securitySchemes": {
+                "user": {"type": "userPassword", "description": "A user of the broker."},
+                "key": {"type": "httpApiKey", "name": KEY_HEADER, "in": "header"},
+            },
         },
     }
 
@@ -73,17 +78,24 @@ def _servers() -> dict[str, Any]:
             "description": "`JOBGROUPS_BROKER_URL`, if it is a RabbitMQ.",
             "security": user,
         },
+        "api": {
+            "host": "localhost:8080",
+            "protocol": "http",
+            "description": "`JOBGROUPS_URL`: the HTTP API.",
+            "security": [{"$ref": "#/components/securitySchemes/key"}],
+        },
     }
 
 
 def _channels(made: list[str]) -> dict[str, Any]:
     tasks, documents, events = (_those(made, prefix) for prefix in ("task.", "document.", "event."))
-    keys = {"event": {"description": "the routing key", "enum": _routing_keys()}}
+    keys = {"event": {"description": "the routing key", "enum": ROUTING_KEYS}}
     return {
         "commands": _channel(names.COMMAND_QUEUE, _COMMANDS, tasks) | _exchange(COMMAND_QUEUE.exchange),
         "documents": _channel(names.INTAKE, _DOCUMENTS, documents) | _exchange(INTAKE_QUEUE.exchange),
         "events": _channel("{event}", _EVENTS, events) | {"parameters": keys} | _exchange(EVENT_EXCHANGE),
         "eventStream": _channel(names.EVENT_STREAM, _EVENT_STREAM, events, "redis"),
+        "feed": _channel("/events", _FEED, events, "api"),
         "outcomes": _channel(None, _OUTCOMES, _those(made, "outcomes"), "redis"),
     }
 
@@ -103,6 +115,7 @@ def _operations() -> dict[str, Any]:
         "carryOutDocument": _operation("receive", "documents", "Carry out a command in plain JSON.") | {"reply": reply},
         "publishEvent": _operation("send", "events", "Tell subscribers what happened."),
         "appendEvent": _operation("send", "eventStream", "The same, where the broker is a Redis."),
+        "streamEvent": _operation("send", "feed", "The same, to whoever asks over HTTP."),
     }
 
 
@@ -117,11 +130,6 @@ def _those(made: list[str], prefix: str) -> dict[str, Any]:
 def _exchange(exchange: Any) -> dict[str, Any]:
     settings = {"name": exchange.name, "type": exchange.type, "durable": exchange.durable, "autoDelete": False}
     return {"bindings": {"amqp": {"is": "routingKey", "exchange": settings, "bindingVersion": "0.3.0"}}}
-
-
-def _routing_keys() -> list[str]:
-    dispatched = [f"{names.JOB_DISPATCHED}.{priority}" for priority in Priority]
-    return [key for name in EVENTS for key in (dispatched if name == names.JOB_DISPATCHED else [name])]
 
 
 def _embedded(name: str, schema: Schema) -> Schema:

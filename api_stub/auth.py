@@ -9,8 +9,9 @@ from api_stub.known_keys import Caller, KnownKeys
 from api_stub.problems import Problem
 from api_stub.rate_limits import RateLimits
 
+KEY_HEADER = "X-API-Key"
 _header = APIKeyHeader(
-    name="X-API-Key",
+    name=KEY_HEADER,
     scheme_name="ApiKey",
     description="A key that `jobgroups keys create` made, or one from JOBGROUPS_API_KEYS.",
     auto_error=False,

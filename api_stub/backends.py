@@ -1,7 +1,8 @@
 """What a process of the HTTP stub keeps open for all its requests."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -13,6 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api_stub.feed import Feed
+from api_stub.feed_streams import CATCH_UPS_COUNT, FeedStreams
 from api_stub.gathering import Gathering
 from api_stub.outcomes import OutcomeWaiter
 from client.producer import CommandProducer
@@ -29,7 +32,7 @@ REDIS_TIMEOUT_SECONDS = 2
 @dataclass(frozen=True, slots=True)
 class Backends:
     """The servers behind the HTTP stub. Reads go to `engine`, those of one group to `groups`, commands to `producer`;
-    outcomes come from `outcomes`."""
+    outcomes come from `outcomes`, events from `streams`, which `feed` feeds."""
 
     settings: Settings
     engine: AsyncEngine
@@ -37,6 +40,8 @@ class Backends:
     producer: CommandProducer
     outcomes: OutcomeWaiter
     groups: Gathering[UUID, JobGroup]
+    feed: Feed
+    streams: FeedStreams
 
 
 @asynccontextmanager
@@ -51,7 +56,9 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             CommandProducer(settings.require("broker_url"), timeout_seconds=settings.publish_timeout_seconds)
         )
         outcomes = await stack.enter_async_context(_listening(redis, engine))
-        yield Backends(settings, engine, redis, producer, outcomes, Gathering(partial(_read_groups, engine)))
+        feed, streams = await stack.enter_async_context(_feeding(settings))
+        groups = Gathering(partial(_read_groups, engine))
+        yield Backends(settings, engine, redis, producer, outcomes, groups, feed, streams)
 
 
 def _connect(redis_url: str) -> Redis:
@@ -78,6 +85,22 @@ async def _listening(redis: Redis, engine: AsyncEngine) -> AsyncIterator[Outcome
     outcomes = OutcomeWaiter(redis, read_inbox)
     async with outcomes.listening():
         yield outcomes
+
+
+@asynccontextmanager
+async def _feeding(settings: Settings) -> AsyncIterator[tuple[Feed, FeedStreams]]:
+    """On connections of its own, which a rush of requests cannot keep busy, nor a rush of readers those of requests."""
+    engine = make_async_engine(settings.require("database_url"), pool_size=1 + CATCH_UPS_COUNT)
+    engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    feed = Feed(engine)
+    reading = asyncio.create_task(feed.run())
+    try:
+        yield feed, FeedStreams(feed, engine, settings.feed_readers_max_count)
+    finally:
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+        await engine.dispose()
 
 
 async def _of_request(request: Request) -> Backends:

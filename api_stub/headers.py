@@ -11,11 +11,13 @@ MAX_HEADER_LENGTH = 200
 
 IDEMPOTENCY_KEY = "^[!-~]{1,255}$"
 IF_MATCH = '^("[1-9][0-9]{0,9}"|[*])$'
+LAST_EVENT_ID = "^[0-9]{1,18}$"
 """Patterns that are documented as well."""
 
 _IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY)
 _VISIBLE = re.compile(rf"[!-~]{{1,{MAX_HEADER_LENGTH}}}")
 _IF_MATCH = re.compile(IF_MATCH)
+_LAST_EVENT_ID = re.compile(LAST_EVENT_ID)
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 _WAIT = re.compile(r'wait\s*=\s*"?([0-9]{1,9})"?')
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -76,6 +78,15 @@ def parse_idempotency_key(header: str | None) -> str | None:
     if header is not None and not _IDEMPOTENCY_KEY.fullmatch(header):
         raise Problem("malformed_header", "Idempotency-Key must be 1 to 255 visible ASCII characters")
     return header
+
+
+def parse_last_event_id(header: str | None) -> int | None:
+    """Return the position in `Last-Event-ID`; raises Problem (400) where it is none."""
+    if header is None:
+        return None
+    if not _LAST_EVENT_ID.fullmatch(header):
+        raise Problem("malformed_header", "Last-Event-ID must be the id of an event of this feed, a whole number")
+    return int(header)
 
 
 def sane_id(header: str | None) -> str | None:

@@ -6,7 +6,7 @@ good go on being good while the database is away.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -49,6 +49,11 @@ class KnownKeys:
         self._reading = asyncio.Lock()
         self._began_at = float("-inf")
         self._readable = True
+        self._tell = _nothing
+
+    def on_revocation(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called whenever keys that were known are so no longer."""
+        self._tell = tell
 
     def find(self, key: str) -> Caller | None:
         """Return who holds `key` as far as this process knows.
@@ -95,9 +100,12 @@ class KnownKeys:
             if self._readable:
                 log.warning("api_keys_not_read", error=repr(error))
             return False
+        before = self._stored
         self._stored = {
             digest: Caller(key.owner, "write" in key.scopes, key.per_minute) for digest, key in stored.items()
         }
+        if before.keys() - stored.keys():
+            self._tell()
         return True
 
 
@@ -115,6 +123,10 @@ async def known_keys(configured: Iterable[SecretStr], database_url: str) -> Asyn
         with suppress(asyncio.CancelledError):
             await refreshing
         await engine.dispose()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _configured(written: str) -> tuple[bytes, Caller]:

@@ -62,10 +62,10 @@ async def retry_job_group(id_: GroupId, body: RetryBody, sender: Sender, if_matc
 
 @router.get("/events", dependencies=[once_each], **operations.HISTORY)
 async def list_events(id_: GroupId, asked: HistoryPage, request: Request, backends: OpenBackends) -> Response:
-    """List what happened to a group, oldest first, as it was published."""
+    """List what happened to a group, as it was published."""
     await existing_group(backends, id_)
     async with backends.engine.connect() as connection:
-        page = await queries.list_history(connection, id_, asked.paging())
+        page = await queries.list_history(connection, id_, asked.paging(), asked.order)
     return json_response(
         EventList.model_construct(data=page.items, total=page.total), headers=page_links(request, page)
     )

@@ -36,8 +36,8 @@ _COUNT = """How `total` comes about: `exact` counts all rows, which takes the lo
 _SEARCH = "Words, each the beginning of a word in name, description, batchNumber or tags: 2023 finds BATCH-2023-001."
 
 
-class HistoryListing(BaseModel):
-    """A page of a group's events."""
+class Listed(BaseModel):
+    """A page of any list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,13 +60,19 @@ class HistoryListing(BaseModel):
         return Paging(self.limit, self.offset, self.cursor, self.count)
 
 
-class DeadLetterListing(HistoryListing):
+class HistoryListing(Listed):
+    """A page of a group's events."""
+
+    order: Direction = Field("asc", description="`asc`: as it happened; `desc`: the latest first.")
+
+
+class DeadLetterListing(Listed):
     """A page of dead letters."""
 
     reason: DeadLetterReason | None = Field(None, description="Only those that died of this.")
 
 
-class JobListing(HistoryListing):
+class JobListing(Listed):
     """A page of jobs."""
 
     sorts: ClassVar[Collection[str]] = JOB_SORTS
@@ -109,10 +115,15 @@ def page_links(request: Request, page: Page[Any]) -> dict[str, str]:
     return {"Link": ", ".join(links)} if links else {}
 
 
-async def _once_each(request: Request) -> None:
+def repeated(request: Request) -> list[str]:
+    """Return the parameters that are given more than once."""
     given = Counter(name for name, _ in request.query_params.multi_items())
-    if repeated := [name for name, count in given.items() if count > 1]:
-        raise Problem.wrong_fields("must not be given twice", *repeated)
+    return [name for name, count in given.items() if count > 1]
+
+
+async def _once_each(request: Request) -> None:
+    if twice := repeated(request):
+        raise Problem.wrong_fields("must not be given twice", *twice)
 
 
 async def _none(request: Request) -> None:

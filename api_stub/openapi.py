@@ -6,11 +6,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api_stub import samples
+from api_stub import event_stream, samples
 from api_stub.bodies import JSON, MERGE_PATCH, RetryFields
+from api_stub.headers import LAST_EVENT_ID
 from api_stub.links import Links
 from api_stub.merge_patches import merge_patch_of
 from api_stub.problems import KINDS, MEDIA_TYPE, ProblemDocument, problem_type
+from models.events import EventDocument
 from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
 
@@ -61,6 +63,21 @@ def answer(
     return {status: {**told, "links": links or {}}}
 
 
+def stream(status: int, description: str, example: str) -> Responses:
+    """Document Server-Sent Events, which `example` is a beginning of. OpenAPI 3.1 does not say how: as 3.2 does it, the
+    schema is that of one event."""
+    document = {"$ref": _ANSWER.format(model=EventDocument.__name__)}
+    fields = {
+        "id": {"type": "string", "pattern": LAST_EVENT_ID, "description": "The event's position, for `Last-Event-ID`."},
+        "event": {"type": "string", "description": "The event's name, for instance `job.dispatched.high`."},
+        "data": {"type": "string", "contentMediaType": JSON, "contentSchema": document},
+        "retry": {"type": "integer", "description": "Milliseconds before a reconnection."},
+    }
+    schema = {"type": "object", "required": ["id", "event", "data"], "properties": fields}
+    content = {event_stream.MEDIA_TYPE: {"schema": schema, "example": example}}
+    return {status: {"description": description, "headers": RATE_LIMIT, "content": content}}
+
+
 def problems(*codes: str) -> Responses:
     """Document the problems that a route answers with."""
     by_status: dict[int, list[str]] = {}
@@ -97,7 +114,8 @@ def _examples(name: str) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     bodies: list[Any] = [(model, "validation") for model in _BODIES]
     _, sent = models_json_schema(bodies, ref_template=_BODY)
-    _, answered = models_json_schema([(ProblemDocument, "serialization")], ref_template=_ANSWER)
+    shown: list[Any] = [(ProblemDocument, "serialization"), (EventDocument, "serialization")]
+    _, answered = models_json_schema(shown, ref_template=_ANSWER)
     named: dict[str, Any] = {f"{name}Body": schema for name, schema in sent["$defs"].items()}
     patch = merge_patch_of(named[f"{JobGroupFields.__name__}Body"], named)
     return {**named, f"{_PATCH}Body": {**patch, "title": _PATCH, "description": _PATCHING}, **answered["$defs"]}
@@ -120,6 +138,9 @@ def _problem(code: str) -> dict[str, Any]:
         "detail": "what exactly, for people",
     }
     told |= {"instance": "/ocr-invoice-job-groups", "success": False, "code": code}
-    if code == "validation_failed":
-        told["errors"] = [{"field": "name", "message": "Field required"}]
-    return told
+    members: dict[str, dict[str, Any]] = {
+        "validation_failed": {"errors": [{"field": "name", "message": "Field required"}]},
+        "position_gone": {"earliest": 4711},
+        "position_ahead": {"latest": 4711},
+    }
+    return told | members.get(code, {})

@@ -32,6 +32,7 @@ from api_stub.openapi import (
     body,
     patch_body,
     problems,
+    stream,
 )
 from models.fields import JobGroupFields
 from models.job_commands import JobsFields, ReviewFields
@@ -144,6 +145,10 @@ GET_COMMAND: Operation = {
     "response_model": CommandAnswer,
     "responses": answer(200, "The command's outcome, or that it is pending.", "outcome")
     | problems("not_found", *_READ),
+}
+FEED: Operation = {
+    "responses": stream(200, "The events, from then on without an end.", samples.stream())
+    | problems("malformed_header", "position_gone", "position_ahead", *_READ),
 }
 LIST_DEAD_LETTERS: Operation = {
     "response_model": DeadLetterList,

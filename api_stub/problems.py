@@ -25,10 +25,12 @@ KINDS: dict[str, tuple[int, str]] = {
     "already_exists": (409, "It exists already"),
     "illegal_transition": (409, "The job group's status does not allow it"),
     "dead_lettered": (409, "The command was set aside, and waits for somebody to replay it"),
+    "position_gone": (410, "Events after this position are not kept any more"),
     "version_conflict": (412, "The job group has changed since"),
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body has an unsupported type"),
     "validation_failed": (422, "Some fields are wrong"),
+    "position_ahead": (422, "No event has this position yet"),
     "command_id_reused": (422, "The idempotency key was used for another request"),
     "rate_limited": (429, "Too many requests with this API key"),
     "too_many_wrong_keys": (429, "Too many wrong API keys from this address"),
@@ -50,6 +52,8 @@ class ProblemDocument(Contract):
     code: str
     errors: list[FieldError] | None = None
     current_version: int | None = None
+    earliest: int | None = None
+    latest: int | None = None
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from api_stub.event_stream import block, heartbeat, opening
 from models import names
 from models.commands import CommandEnvelope, parse_command
 from models.dead_letter import DeadLetterReason
@@ -91,6 +92,13 @@ def answers() -> dict[str, Any]:
         "pending": _answer(pending),
         "outcome": _answer({**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}),
     }
+
+
+def stream() -> str:
+    """Return the beginning of the feed."""
+    created, *_ = _send(Loaded(), names.JOB_GROUP_CREATE, GROUP)
+    told = opening(4710), block(4711, names.JOB_GROUP_CREATED, created), heartbeat(4711)
+    return b"".join(told).decode()
 
 
 def _dead_letter() -> DeadLetterDocument:

@@ -14,6 +14,8 @@ MAX_HEAD_BYTES = 32 * 1024
 """Of a request's first line and headers. A filter of the greatest length fits, percent-encoded."""
 ARRIVAL_SECONDS = 30
 """From a connection's start, or a request's first byte, to the last byte of the request."""
+STALL_SECONDS = 60
+"""How long a client may leave its answer lying: until it takes it, it holds what was written for it in memory."""
 VERSIONS = ("1.0", "1.1")
 
 
@@ -25,6 +27,7 @@ class StrictHttp(HttpToolsProtocol):
     """One connection. What it refuses is answered with 400; who is late finds the connection closed."""
 
     _timer: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
 
@@ -34,7 +37,17 @@ class StrictHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timer()
+        self._cancel_stall()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        # Not `close`, which would wait until all is taken.
+        self._stall = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._cancel_stall()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -75,3 +88,8 @@ class StrictHttp(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _cancel_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None

@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from models import names
 from models.counts import CountsResource
 from models.event import DomainEvent, GroupEvent
-from models.fields import JobGroupFields
+from models.fields import JobGroupFields, Priority
 from models.job_commands import NewJob
 from models.job_events import (
     JobCancelled,
@@ -172,6 +172,9 @@ _ALL: tuple[type[DomainEvent], ...] = (
     CommandRejected,
 )
 EVENTS: dict[str, type[DomainEvent]] = {event.name: event for event in _ALL}
+_DISPATCHED = [f"{names.JOB_DISPATCHED}.{priority}" for priority in Priority]
+ROUTING_KEYS = [key for name in EVENTS for key in (_DISPATCHED if name == names.JOB_DISPATCHED else [name])]
+"""The names that events are published under: `job.dispatched` has one for each priority."""
 
 
 _Absent = SkipJsonSchema[None]

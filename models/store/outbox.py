@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, RowMapping, any_, bindparam, func, select, text, update
+from sqlalchemy import Connection, RowMapping, any_, bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Integer
 
@@ -18,6 +18,8 @@ relay that lost its lead can no longer stamp either."""
 
 _ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
 _CHANNEL = "ocr_invoice_events"
+POSITIONS_CHANNEL = "ocr_invoice_positions"
+"""Where the feed hears that events were published."""
 
 ANNOUNCEMENT = select(func.pg_notify(_CHANNEL, ""))
 """Wakes the relay when its transaction commits."""
@@ -69,13 +71,17 @@ def last_position(connection: Connection) -> int:
 def stamp(connection: Connection, published: Sequence[RowMapping], after: int) -> int:
     """Give `published`, which the broker has confirmed, the positions that follow `after`; return the last one.
 
-    `published` is in the order of :func:`unpublished`: an event's number in it is found by halving.
+    `published` is in the order of :func:`unpublished`: an event's number in it is found by halving. The feed is told
+    by the same statement: one of its own would be a transaction more for each batch.
     """
-    statement = (
+    stamped = (
         update(events)
         .where(events.c.ordinal == any_(_ORDINALS), events.c.position.is_(None))
         .values(position=bindparam("after", type_=BigInteger) + func.width_bucket(events.c.ordinal, _ORDINALS))
+        .returning(literal_column("1"))
+        .cte("stamped")
     )
+    statement = select(func.pg_notify(POSITIONS_CHANNEL, "")).select_from(stamped).limit(1)
     connection.execute(statement, {"ordinals": [event["ordinal"] for event in published], "after": after})
     return after + len(published)
 

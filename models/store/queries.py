@@ -127,14 +127,17 @@ async def count_ahead(connection: AsyncConnection, job: Job) -> int:
     return (await connection.execute(query)).scalar_one()
 
 
-async def list_history(connection: AsyncConnection, group_id: UUID, paging: Paging) -> Page[dict[str, Any]]:
-    """Return a page of the group's published events, oldest first, as CloudEvents.
+async def list_history(
+    connection: AsyncConnection, group_id: UUID, paging: Paging, direction: Direction = "asc"
+) -> Page[dict[str, Any]]:
+    """Return a page of the group's published events as CloudEvents, in the order of publishing or against it.
 
     Raises ValidationFailed naming `cursor`.
     """
     published = (events.c.group_id == group_id) & events.c.position.is_not(None)
-    order = Order((events.c.position,), descending=False)
-    selection = Selection(events, list(events.c), within=published, order=order, asked=("events", str(group_id)))
+    order = Order((events.c.position,), descending=direction == "desc")
+    asked = ("events", str(group_id), direction)
+    selection = Selection(events, list(events.c), within=published, order=order, asked=asked)
     page = await read_page(connection, selection, paging)
     return page.of([cloud_event_of(row) for row in page.items])
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, true, tuple_
 
 from models.store.tables import commands, events, job_groups, jobs
 
@@ -20,7 +20,7 @@ def forget_commands(engine: Engine, *, older_than_days: int) -> int:
 
 
 def forget_events(engine: Engine, *, older_than_days: int) -> int:
-    """Delete events that happened more than `older_than_days` ago and are published; return how many."""
+    """Delete published events, from the oldest on, that happened more than `older_than_days` ago; return how many."""
     return _repeat(engine, _events_chunk, older_than_days)
 
 
@@ -49,11 +49,17 @@ def _commands_chunk(connection: Connection, cutoff: datetime) -> int:
 
 
 def _events_chunk(connection: Connection, cutoff: datetime) -> int:
-    """The oldest are looked at whether they are old enough or not: a search for old ones would, when the last of them
-    is gone, read all the others."""
-    published = select(events.c.group_id, events.c.id, events.c.occurred_at).where(events.c.position.is_not(None))
-    oldest = published.order_by(events.c.position).limit(_chunk()).with_for_update(skip_locked=True).subquery("oldest")
-    chunk = select(oldest.c.group_id, oldest.c.id).where(oldest.c.occurred_at < cutoff)
+    """From the oldest on, up to the first that is not old enough: readers of the feed count on there being no gap, so
+    that nobody may skip what another has locked. The newest stays, since the relay counts on from it.
+
+    The oldest are looked at whether they are old enough or not: a search for old ones would, when the last of them is
+    gone, read all the others."""
+    published = select(events.c.group_id, events.c.id, events.c.position, events.c.occurred_at)
+    by_position = published.where(events.c.position.is_not(None)).order_by(events.c.position)
+    oldest = by_position.limit(_chunk()).with_for_update().cte("oldest")
+    first_young = select(func.min(oldest.c.position)).where(oldest.c.occurred_at >= cutoff).scalar_subquery()
+    newest = select(func.max(events.c.position)).scalar_subquery()
+    chunk = select(oldest.c.group_id, oldest.c.id).where(oldest.c.position < func.least(first_young, newest))
     return connection.execute(delete(events).where(tuple_(events.c.group_id, events.c.id).in_(chunk))).rowcount
 
 

@@ -31,6 +31,7 @@ OPERATIONS = {
     ("get", "/commands/{id}"),
     ("get", "/dead-letters"),
     ("get", "/dead-letters/{id}"),
+    ("get", "/events"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }

@@ -2,9 +2,12 @@
 test here wants to see."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.contract.http_api import Service
+from tests.integration.feed_stage import Stage, stage
 from tests.servers import rabbitmq_or_skip
 
 
@@ -19,3 +22,10 @@ def broker_url(request: pytest.FixtureRequest) -> str:
     """Each broker in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def staged(service: Service, clean_database: str, tmp_path: Path) -> Iterator[Stage]:
+    """A stub on a database without a row in it."""
+    with stage(service, clean_database, tmp_path) as running:
+        yield running

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from models.dead_letter import DeadLetterReason
-from models.store import attempts, due, graveyard, outbox, queries, retention
+from models.interest import EVERYTHING, interest_in
+from models.store import attempts, due, feed, graveyard, outbox, queries, retention
 from models.store.dead_letter_reads import get_dead_letter, list_dead_letters
 from models.store.engine import make_async_engine
 from models.store.explanations import explain_group, explain_job
@@ -98,6 +99,11 @@ READS: dict[str, Reading] = {
     "why a group": lambda c: explain_group(c, GROUP),
     "why a job": lambda c: explain_job(c, GROUP, JOB),
     "history": there_and_back(lambda c, **asked: queries.list_history(c, GROUP, Paging(**asked))),
+    "history, latest first": there_and_back(lambda c, **asked: queries.list_history(c, GROUP, Paging(**asked), "desc")),
+    "feed": lambda c: feed.read_page(c, GROUP_COUNT, feed.END, EVERYTHING),
+    "feed of a name": lambda c: feed.read_page(c, GROUP_COUNT, feed.END, interest_in((), ["job_group.completed"])),
+    "feed of groups": lambda c: feed.read_page(c, 7, GROUP_COUNT, interest_in([GROUP, grown_tables.group_id(9)], ())),
+    "what the feed keeps": feed.kept,
     "an outcome": lambda c: queries.get_handled(c, "grown-777"),
     "dead letters": there_and_back(lambda c, **asked: list_dead_letters(c, Paging(**asked))),
     "dead letters of a reason": there_and_back(
