@@ -1,10 +1,11 @@
-"""Forgetting what is old enough: outcomes, published events, and the jobs of deleted groups."""
+"""Forgetting what is old enough: outcomes, published events, ended deliveries, and the jobs of deleted groups."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, literal, select, true, tuple_
 
+from models.store.delivery_table import PENDING, deliveries
 from models.store.tables import commands, events, job_groups, jobs
 
 CHUNK_COUNT = 5_000
@@ -20,8 +21,14 @@ def forget_commands(engine: Engine, *, older_than_days: int) -> int:
 
 
 def forget_events(engine: Engine, *, older_than_days: int) -> int:
-    """Delete events that happened more than `older_than_days` ago and are published; return how many."""
+    """Delete events that happened more than `older_than_days` ago, are published, and wait for no delivery; return how
+    many."""
     return _repeat(engine, _events_chunk, older_than_days)
+
+
+def forget_deliveries(engine: Engine, *, older_than_days: int) -> int:
+    """Delete deliveries that ended more than `older_than_days` ago; return how many."""
+    return _repeat(engine, _deliveries_chunk, older_than_days)
 
 
 def forget_jobs(engine: Engine, *, older_than_days: int) -> int:
@@ -53,8 +60,19 @@ def _events_chunk(connection: Connection, cutoff: datetime) -> int:
     is gone, read all the others."""
     published = select(events.c.group_id, events.c.id, events.c.occurred_at).where(events.c.position.is_not(None))
     oldest = published.order_by(events.c.position).limit(_chunk()).with_for_update(skip_locked=True).subquery("oldest")
-    chunk = select(oldest.c.group_id, oldest.c.id).where(oldest.c.occurred_at < cutoff)
+    key = tuple_(oldest.c.group_id, oldest.c.id)
+    waiting = select(deliveries.c.id).where(PENDING, tuple_(deliveries.c.group_id, deliveries.c.event_id) == key)
+    chunk = select(oldest.c.group_id, oldest.c.id).where(oldest.c.occurred_at < cutoff, ~waiting.exists())
     return connection.execute(delete(events).where(tuple_(events.c.group_id, events.c.id).in_(chunk))).rowcount
+
+
+def _deliveries_chunk(connection: Connection, cutoff: datetime) -> int:
+    ended = deliveries.c.ended_at.is_not(None) & (deliveries.c.ended_at < cutoff)
+    oldest = select(deliveries.c.group_id, deliveries.c.id).where(ended).order_by(deliveries.c.ended_at)
+    chunk = oldest.limit(_chunk()).with_for_update(skip_locked=True)
+    return connection.execute(
+        delete(deliveries).where(tuple_(deliveries.c.group_id, deliveries.c.id).in_(chunk))
+    ).rowcount
 
 
 def _jobs_chunk(connection: Connection, cutoff: datetime) -> int:
