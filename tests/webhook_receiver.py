@@ -1,7 +1,7 @@
 """A real receiver of webhooks on loopback, which verifies what it gets with the library that receivers use.
 
 As a program (`python -m tests.webhook_receiver PORT FILE SECRET`) it can be killed: it appends the id of each message
-that it has taken to FILE before it says so, and answers every other request with 500.
+that it has taken to FILE before it says so, and answers what it sees for the first time with 500.
 """
 
 import os
@@ -118,17 +118,17 @@ def receiving(secret: str | bytes | None = SECRET, **answers: Answer) -> Iterato
         receiver.server_close()
 
 
-def _keep(taken: Path, receiver: Receiver) -> Answer:
-    count = 0
+def _keep(taken: Path) -> Answer:
+    seen: set[str] = set()
 
     def send(request: BaseHTTPRequestHandler) -> None:
-        nonlocal count
-        count += 1
-        if count % 2:
+        id_ = request.headers["webhook-id"]
+        if id_ not in seen:
+            seen.add(id_)
             answer(500)(request)
             return
         with taken.open("a") as file:
-            file.write(f"{request.headers['webhook-id']}\n")
+            file.write(f"{id_}\n")
             file.flush()
             os.fsync(file.fileno())
         answer(204)(request)
@@ -139,7 +139,7 @@ def _keep(taken: Path, receiver: Receiver) -> Answer:
 if __name__ == "__main__":
     _, port, file, secret = sys.argv
     program = Receiver(secret, int(port))
-    program.answers["/hook"] = _keep(Path(file), program)
+    program.answers["/hook"] = _keep(Path(file))
     Thread(target=program.serve_forever, daemon=True).start()
     while True:
         time.sleep(60)

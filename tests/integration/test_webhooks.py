@@ -216,9 +216,7 @@ def test_what_waits_uses_the_channel_as_it_is_by_then(engine: Engine) -> None:
     assert delivery(engine)["status"] == "delivered"
 
 
-@pytest.mark.parametrize(
-    "change", [{"enabled": False}, {"url": "https://example.com/elsewhere"}, {"events": ["job.*"]}]
-)
+@pytest.mark.parametrize("change", [{"enabled": False}, {"url": "https://example.com/other"}, {"events": ["job.*"]}])
 def test_what_waits_for_a_channel_that_is_no_more_is_cancelled(engine: Engine, change: dict[str, Any]) -> None:
     with receiving() as receiver:
         wanted = webhook(receiver.url(), events=["job_group.created"])
@@ -267,11 +265,10 @@ def test_one_hanging_endpoint_delays_nobody_else(engine: Engine, monkeypatch: py
     """It has hundreds of older deliveries; the other is told at once, and each event of it."""
     monkeypatch.setattr(sending, "DEADLINE_SECONDS", 20)
     with receiving(stuck=hang) as receiver:
-        stuck = group_with(engine, webhook(receiver.url("stuck")))
-        copies = (
-            "INSERT INTO deliveries SELECT (jsonb_populate_record(d, jsonb_build_object('id', gen_random_uuid()))).* "
-        )
-        select(url_of(engine), copies + "FROM deliveries AS d, generate_series(1, 500) RETURNING id")
+        group_with(engine, webhook(receiver.url("stuck")))
+        copy = "(jsonb_populate_record(d, jsonb_build_object('id', gen_random_uuid()))).*"
+        many = f"INSERT INTO deliveries SELECT {copy} FROM deliveries AS d, generate_series(1, 500) RETURNING id"
+        select(url_of(engine), many)
         dispatcher = dispatcher_of(engine, webhook_allowed_hosts="127.0.0.1,localhost")
         eventually(lambda: not dispatcher.work())
         quick = group_with(engine, webhook(receiver.url(host="localhost")))
@@ -284,7 +281,6 @@ def test_one_hanging_endpoint_delays_nobody_else(engine: Engine, monkeypatch: py
         assert len(receiver.ids("stuck")) == ENDPOINT_SENDERS_COUNT
         receiver.over.set()
         dispatcher.finish(10)
-    assert stuck
 
 
 def test_two_notifiers_share_the_work_and_send_nothing_twice(engine: Engine) -> None:

@@ -27,9 +27,12 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
     try:
         asyncio.run(_send(message, claim.target.address, urlsplit(settings.smtp_url)))
     except aiosmtplib.SMTPRecipientsRefused as error:
-        return _refused(error.recipients[0])
+        return _refused(error.recipients[0], for_good=_is_final(error.recipients[0]))
+    except aiosmtplib.SMTPDataError as error:
+        return _refused(error, for_good=_is_final(error))
     except aiosmtplib.SMTPResponseException as error:
-        return _refused(error)
+        # Not of this mail: the password, the sender. Whoever runs the service can mend that.
+        return _refused(error, for_good=False)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         # Their texts tell of servers, never of passwords; but some have none.
         return Attempt(Verdict.RETRY, error=f"{type(error).__name__}: {error}".removesuffix(": "))
@@ -51,7 +54,11 @@ async def _send(message: EmailMessage, recipient: str, server: SplitResult) -> N
         )
 
 
-def _refused(answer: aiosmtplib.SMTPResponseException) -> Attempt:
+def _is_final(answer: aiosmtplib.SMTPResponseException) -> bool:
     """What begins with 4 is for the moment, what begins with 5 for good (RFC 5321, 4.2.1)."""
-    verdict = Verdict.GIVE_UP if 500 <= answer.code < 600 else Verdict.RETRY
+    return 500 <= answer.code < 600
+
+
+def _refused(answer: aiosmtplib.SMTPResponseException, *, for_good: bool) -> Attempt:
+    verdict = Verdict.GIVE_UP if for_good else Verdict.RETRY
     return Attempt(verdict, answer.code, f"the mail server answers {answer.code} {answer.message}")
