@@ -70,7 +70,7 @@ class DeadLetterListing(HistoryListing):
 class DeliveryListing(HistoryListing):
     """A page of a group's deliveries."""
 
-    status: DeliveryStatus | SkipJsonSchema[None] = Field(None, description="Only those.")
+    status: DeliveryStatus | None = Field(None, description="Only those.")
 
 
 class JobListing(HistoryListing):

@@ -36,5 +36,4 @@ def hearing(engine: Engine, news: Event) -> Iterator[Callable[[], bool]]:
     try:
         yield listener.is_alive
     finally:
-        stop.set()
-        listener.join()
+        stop.set()  # and it need not be waited for
