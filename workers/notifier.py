@@ -28,8 +28,9 @@ def run(settings: Settings) -> None:
     dispatcher = Dispatcher(engine, settings)
 
     def notify(stop: Event) -> None:
-        with hearing(engine, dispatcher.news) as is_hearing:
-            while not stop.is_set() and is_hearing():
+        with hearing(engine, dispatcher.news) as check_hearing:
+            while not stop.is_set():
+                check_hearing()
                 dispatcher.news.clear()
                 if not dispatcher.work():
                     dispatcher.news.wait(POLL_SECONDS)

@@ -80,7 +80,7 @@ def test_what_is_refused_for_the_moment_is_sent_again_under_the_same_id(engine: 
 
 
 def test_what_is_refused_for_good_is_given_up_and_others_have_theirs(engine: Engine) -> None:
-    mailbox = Mailbox(nobody=["550 no such user"])
+    mailbox = Mailbox(nobody=[f"550 no such user\0 {'x' * 400}"])
     with mail_server(mailbox) as port:
         group_with(engine, email("nobody@example.com", "a@example.com"))
         send_due(mailing(engine, port))

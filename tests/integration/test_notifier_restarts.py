@@ -141,3 +141,16 @@ def test_a_notifier_is_woken_and_need_not_look(engine: Engine, tmp_path: Path) -
         eventually(lambda: statuses(engine) == {"delivered"})
     quick = sorted(each["attempted_at"] - each["created_at"] for each in deliveries(engine))
     assert quick[2].total_seconds() < 0.5, "half of the time to the next look"
+
+
+def test_a_notifier_that_loses_its_connections_goes_on(engine: Engine, tmp_path: Path) -> None:
+    with receiving() as receiver, killed_at_the_end(notifier(engine, tmp_path / "log")) as (process,):
+        group_with(engine, webhook(receiver.url()))
+        eventually(lambda: statuses(engine) == {"delivered"})
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        select(url_of(engine), f"{others} AND backend_type = 'client backend'")
+        engine.dispose()
+        group_with(engine, webhook(receiver.url()))
+        eventually(lambda: len(receiver.ids()) == 2)
+        assert process.poll() is None
+    assert "unavailable" in (tmp_path / "log").read_text()

@@ -24,6 +24,7 @@ SENDERS_COUNT = 64
 """Attempts at once."""
 ENDPOINT_SENDERS_COUNT = 8
 """Attempts at once at one host, or at the mail server."""
+MAX_ERROR_LENGTH = 500
 
 log = structlog.get_logger()
 
@@ -48,11 +49,16 @@ class _Made:
             "attempts": attempts,
             "next_attempt_at": next_attempt_at,
             "response_status": self.attempt.response_status,
-            "error": self.attempt.error,
+            "error": _storable(self.attempt.error),
             "duration_seconds": round(self.duration_seconds, 3),
             "attempted_at": self.attempted_at,
             "ended_at": None if status is DeliveryStatus.PENDING else now,
         }
+
+
+def _storable(error: str | None) -> str | None:
+    """A mail server's text may hold what PostgreSQL or UTF-8 cannot, and have any length."""
+    return error and error.replace("\0", "").encode(errors="replace").decode()[:MAX_ERROR_LENGTH]
 
 
 class Dispatcher:

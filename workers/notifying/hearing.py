@@ -15,10 +15,11 @@ LISTEN_SECONDS = 1.0
 
 
 @contextmanager
-def hearing(engine: Engine, news: Event) -> Iterator[Callable[[], bool]]:
-    """Set `news` whenever a delivery is announced, and now and then without; give a function that tells whether this
-    still goes on. It ends where the database is lost: whoever works with it finds that out as well."""
+def hearing(engine: Engine, news: Event) -> Iterator[Callable[[], None]]:
+    """Set `news` whenever a delivery is announced, and now and then without. Give a function that raises
+    DatabaseUnavailable where nothing is heard any more."""
     stop = Event()
+    lost: list[DatabaseUnavailable] = []
 
     def listen() -> None:
         try:
@@ -28,12 +29,16 @@ def hearing(engine: Engine, news: Event) -> Iterator[Callable[[], bool]]:
                     wait_for_events(connection, LISTEN_SECONDS)
                     news.set()
                 connection.invalidate()  # another user of the pool would be told of deliveries
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
+            lost.append(error)
             news.set()
 
-    listener = Thread(target=listen, name="hearing", daemon=True)
-    listener.start()
+    def check() -> None:
+        if lost:
+            raise lost[0]
+
+    Thread(target=listen, name="hearing", daemon=True).start()
     try:
-        yield listener.is_alive
+        yield check
     finally:
         stop.set()  # and it need not be waited for

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpcore
 import orjson
@@ -26,7 +27,7 @@ _ASKING_FOR_PATIENCE = (429, 503)
 
 def send_webhook(claim: Claim, channel: WebhookChannel, settings: Settings) -> Attempt:
     """Send the event of `claim` to `channel`, and return what came of it."""
-    if not (channel.url.startswith("https:") or settings.webhook_allow_http):
+    if urlsplit(channel.url).scheme != "https" and not settings.webhook_allow_http:
         return Attempt(Verdict.GIVE_UP, error="a webhook without TLS takes JOBGROUPS_WEBHOOK_ALLOW_HTTP")
     deadline = time.monotonic() + DEADLINE_SECONDS
     body = orjson.dumps(claim.event)
