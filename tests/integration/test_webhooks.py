@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from models.delivery import MAX_ATTEMPTS
 from models.store import outbox
@@ -76,6 +76,14 @@ def test_a_channel_without_a_secret_is_sent_what_is_not_signed(engine: Engine) -
     (headers,) = receiver.headers
     assert "webhook-id" in headers
     assert "webhook-signature" not in headers
+
+
+def test_a_group_that_tells_nobody_costs_no_statement(engine: Engine) -> None:
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, sql, *_: asked.append(sql))
+    group_with(engine)
+    assert [sql for sql in asked if "INSERT INTO events" in sql]
+    assert [sql for sql in asked if "deliver" in sql] == []
 
 
 def test_only_what_a_channel_asks_for_is_sent(engine: Engine) -> None:
