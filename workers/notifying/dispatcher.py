@@ -16,6 +16,7 @@ from models.delivery import Attempt, DeliveryStatus, Verdict
 from models.store.bulk import Row
 from models.store.deliveries import CLAIM_COUNT, ENDPOINT_CLAIM_COUNT, Claim, claim, record
 from models.store.engine import DatabaseUnavailable
+from models.store.unit_of_work import ConcurrentWrite
 from settings import Settings
 from tasks.webhooks import disable_webhook
 from workers.notifying.attempt import attempt
@@ -93,7 +94,7 @@ class Dispatcher:
     def finish(self, timeout_seconds: float) -> None:
         """Write down what is still under way, as far as it comes to its end in time. The rest is sent again."""
         deadline = time.monotonic() + timeout_seconds
-        with suppress(DatabaseUnavailable):
+        with suppress(DatabaseUnavailable, ConcurrentWrite):
             while self._under_way and (left := deadline - time.monotonic()) > 0:
                 self.news.wait(left)
                 self.news.clear()
