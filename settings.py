@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".jobgroups"), description="where the embedded servers keep their data")
     host: str = Field("127.0.0.1", description="where the HTTP stub listens")
     port: int = Field(8080, ge=0, le=65535, description="0 takes any free port")
+    port_shared: bool = Field(False, description="let several `jobgroups api` on this machine listen on the port")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma-separated KEY (reads and writes) or KEY:read, beside those of `jobgroups keys`"
     )

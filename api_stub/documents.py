@@ -28,6 +28,12 @@ class JobGroupAnswer(Answer):
     data: JobGroupResource
 
 
+class ToldJobGroup(Answer):
+    """The same, of a group that is JSON already."""
+
+    data: dict[str, Any]
+
+
 class List(Answer):
     """A page; `total` counts what is on all pages."""
 

@@ -1,5 +1,6 @@
 """`/ocr-invoice-job-groups`: reads from PostgreSQL, writes by way of the command queue."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from api_stub import headers, operations
 from api_stub.auth import admitted
 from api_stub.backends import Backends, OpenBackends
 from api_stub.bodies import GroupFields, MergePatch
-from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, json_response
+from api_stub.documents import Deleted, JobGroupAnswer, JobGroupList, ToldJobGroup, json_response
 from api_stub.listings import GroupPage, no_parameters, once_each, page_links
 from api_stub.problems import Problem
 from api_stub.sender import Respond, Sender
@@ -90,17 +91,20 @@ def target(id_: UUID, if_match: str | None) -> dict[str, Any]:
 
 
 def changed(backends: Backends, status: int = 200, **more_headers: str) -> Respond:
-    """Answer a successful command with the group as it is by now."""
+    """Answer a successful command with the group: as it was told with the outcome, else as it is by now."""
 
     async def respond(outcome: Outcome) -> Response:
-        return _show(await _outlived(backends, outcome), status, **more_headers)
+        if outcome.group is None:
+            return _show(await _outlived(backends, outcome), status, **more_headers)
+        told = ToldJobGroup.model_construct(data=outcome.group)
+        return json_response(told, status=status, headers=_tagged(outcome.group["version"], more_headers))
 
     return respond
 
 
 def _created(backends: Backends) -> Respond:
     async def respond(outcome: Outcome) -> Response:
-        return _show(await _outlived(backends, outcome), 201, Location=f"{PREFIX}/{outcome.group_id}")
+        return await changed(backends, 201, Location=f"{PREFIX}/{outcome.group_id}")(outcome)
 
     return respond
 
@@ -127,4 +131,8 @@ async def _outlived(backends: Backends, outcome: Outcome) -> JobGroup:
 
 def _show(group: JobGroup, status: int = 200, **more_headers: str) -> Response:
     document = JobGroupAnswer.model_construct(data=JobGroupResource.of(group))
-    return json_response(document, status=status, headers={"ETag": headers.entity_tag(group.version), **more_headers})
+    return json_response(document, status=status, headers=_tagged(group.version, more_headers))
+
+
+def _tagged(version: int, more_headers: Mapping[str, str]) -> dict[str, str]:
+    return {"ETag": headers.entity_tag(version), **more_headers}

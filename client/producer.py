@@ -51,6 +51,8 @@ class CommandProducer:
     def __init__(self, broker_url: str, *, timeout_seconds: float = 5.0) -> None:
         self._celery = Celery("ocr_invoice.producer", set_as_current=False)
         self._celery.conf.update(celery_settings(broker_url))
+        if is_redis(broker_url):
+            self._celery.conf.broker_transport = "client.redis_transport:OneClientRedis"
         self._producer: Producer | None = None
         # Through RabbitMQ's default exchange whoever may write writes to any queue. On Redis it is the safe way: kombu
         # drops what it finds no binding for, and says nothing.

@@ -1,8 +1,10 @@
 """What became of a command."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
+
+from pydantic import ConfigDict, Field
 
 from models.commands import CommandEnvelope
 from models.contract import Contract
@@ -25,12 +27,17 @@ class Outcome(Contract):
     after the command.
     """
 
+    model_config = ConfigDict(extra="ignore")  # whoever reads outcomes may be older than the worker that tells them
+
     command_id: str
     status: Literal["succeeded", "rejected"]
     type: str
     group_id: UUID | None = None
     version: int | None = None
     error: OutcomeError | None = None
+    group: dict[str, Any] | None = Field(
+        None, description="The group as the command left it. Only callers are told it, and only where it is not large."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from models.deciding import decide
 from models.errors import CommandIdReused, FieldError, PayloadTooLarge, Refusal, ValidationFailed
 from models.loaded import Needs, needs_of
 from models.outcome import Outcome, succeeded
+from models.resources import JobGroupResource
 from models.settling import conclude
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
@@ -61,7 +62,7 @@ def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outc
         outcomes = [_outcome(work, envelope, command) for envelope, command in zip(envelopes, commands, strict=True)]
         settle(work)
         work.save()
-    return outcomes
+    return [_with_group(work, envelope, outcome) for envelope, outcome in zip(envelopes, outcomes, strict=True)]
 
 
 def _understand(envelope: CommandEnvelope) -> Command | Refusal:
@@ -110,6 +111,14 @@ def _carry_out(work: UnitOfWork, envelope: CommandEnvelope, command: Command | R
     end_queue(work, group, envelope)
     work.last_command[group.id] = envelope
     return succeeded(envelope, group.id, group.version)
+
+
+def _with_group(work: UnitOfWork, envelope: CommandEnvelope, outcome: Outcome) -> Outcome:
+    """Spare a caller that waits to read the group, which costs it as much again as the command."""
+    loaded = work.loaded.get(outcome.group_id) if outcome.group_id and envelope.reply_to else None
+    if loaded is None or loaded.group is None or loaded.group.deleted_at or outcome.status == "rejected":
+        return outcome
+    return outcome.model_copy(update={"group": JobGroupResource.of(loaded.group).model_dump(mode="json")})
 
 
 def _reject(engine: Engine, envelope: CommandEnvelope, error: DataError | IntegrityError) -> Outcome:

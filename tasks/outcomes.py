@@ -1,7 +1,7 @@
 """Telling waiting callers what became of their commands."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import structlog
 from redis import Redis, RedisError
@@ -10,6 +10,9 @@ from models.commands import CommandEnvelope
 from models.outcome import Outcome
 
 log = structlog.get_logger()
+
+MAX_TOLD_BYTES = 1024 * 1024
+"""In one message with groups in it. What does not fit goes without: its caller reads the group."""
 
 
 def tell_callers(redis: Redis, envelopes: Sequence[CommandEnvelope], outcomes: Sequence[Outcome]) -> None:
@@ -20,9 +23,19 @@ def tell_callers(redis: Redis, envelopes: Sequence[CommandEnvelope], outcomes: S
     channels = defaultdict(list)
     for envelope, outcome in zip(envelopes, outcomes, strict=True):
         if envelope.reply_to:
-            channels[envelope.reply_to].append(outcome.model_dump_json(exclude_none=True))
+            channels[envelope.reply_to].append(outcome)
     try:
-        for channel, written in channels.items():
-            redis.publish(channel, f"[{','.join(written)}]")
+        for channel, told in channels.items():
+            redis.publish(channel, f"[{','.join(_written(told))}]")
     except RedisError as error:
         log.warning("outcomes_not_told", channels=len(channels), error=repr(error))
+
+
+def _written(told: Iterable[Outcome]) -> Iterator[str]:
+    room_bytes = MAX_TOLD_BYTES
+    for outcome in told:
+        written = outcome.model_dump_json(exclude_none=True)
+        if len(written) > room_bytes:
+            written = outcome.model_dump_json(exclude_none=True, exclude={"group"})
+        room_bytes -= len(written)
+        yield written

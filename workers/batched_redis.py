@@ -7,9 +7,10 @@ batch as single commands: where one fails for want of memory and the next goes t
 from collections import defaultdict
 from typing import Any
 
-from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.utils.json import dumps
+
+from client.redis_transport import OneClientChannel
 
 
 class _Batch:
@@ -43,7 +44,7 @@ class _Batch:
         self.channel.batch = None
 
 
-class _Channel(RedisChannel):
+class _Channel(OneClientChannel):
     batch: _Batch | None = None
 
     def create_publish_batch(self, max_size: int) -> _Batch:  # noqa: ARG002 - it would tear the batch into parts

@@ -6,9 +6,8 @@ meets like any other.
 """
 
 import base64
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty
 from time import monotonic
 from typing import Any
@@ -18,12 +17,11 @@ import structlog
 from kombu.asynchronous import get_event_loop
 from kombu.message import Message
 from kombu.transport import virtual
-from kombu.transport.redis import Channel as RedisChannel
 from kombu.transport.redis import QoS as RedisQoS
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.utils.json import loads
-from redis import Redis
 
+from client.redis_transport import OneClientChannel
 from models import names
 from workers.redis_taking import Taken, take, waiting_command
 
@@ -86,23 +84,13 @@ class _GuardedQoS(RedisQoS):
                 pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
 
 
-class _GuardedChannel(RedisChannel):
+class _GuardedChannel(OneClientChannel):
     QoS = _GuardedQoS
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.noted: set[str] = set()
         """Tags of messages that Redis has among the unacknowledged, and this process not yet."""
         super().__init__(*args, **options)
-
-    @cached_property
-    def _own_client(self) -> Redis:
-        client: Redis = self._create_client()
-        return client
-
-    @contextmanager
-    def conn_or_acquire(self, client: Redis | None = None) -> Iterator[Redis]:
-        """kombu's own makes a client for every acknowledgement."""
-        yield client or self._own_client
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Wait at the one queue that a worker serves; what has a priority is looked for when the wait ends."""
@@ -134,7 +122,7 @@ class _GuardedChannel(RedisChannel):
         queues = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in self.active_queues]
         room = self.qos.can_consume_max_estimate()
         count = MAX_TAKEN_COUNT if room is None else max(1, room)
-        return take(self._own_client, self.unacked_key, self.unacked_index_key, queues, count)
+        return take(self.own_client, self.unacked_key, self.unacked_index_key, queues, count)
 
     def _deliver(self, taken: Taken) -> None:
         message = _message_in(taken.item)

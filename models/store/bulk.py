@@ -1,10 +1,10 @@
 """Many rows in one statement.
 
-The rows travel as one JSON document that PostgreSQL unpacks (`jsonb_to_recordset`): one parameter and one prepared
-statement whatever their number. Per row that is a fraction of what an executemany costs in the driver.
+The rows of a table travel as one JSON document that PostgreSQL unpacks (`jsonb_to_recordset`): one parameter and one
+prepared statement whatever their number. Per row that is a fraction of what an executemany costs in the driver.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Insert,
+    Select,
     Table,
     Text,
     Update,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -30,48 +32,57 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 Row = dict[str, Any]
 
+_NOTHING = select(literal(1))
+
 MAX_ROW_COUNT = 10_000
 """Rows in one statement: the end of a long queue is some hundred thousand, where PostgreSQL's JSON values end at 256 MB
 and its statements at their timeout."""
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert `rows`, each a value for every column that the database does not fill itself, in their order."""
-    _execute(connection, _insert(table), rows)
+def insert_rows(
+    connection: Connection, rows_of: Mapping[Table, Sequence[Row]], *, then: Select[Any] = _NOTHING
+) -> None:
+    """Insert rows into several tables, those of each in their order, and carry out `then`: all in one exchange with the
+    database, which costs a small transaction more than the rows.
+
+    Each row has a value for every column that the database does not fill itself.
+    """
+    tables = tuple(table for table, rows in rows_of.items() if rows)
+    for start in range(0, max(map(len, rows_of.values())), MAX_ROW_COUNT):
+        chunks = {f"{table.name}_rows": _document(rows_of[table], start) for table in tables}
+        connection.execute(_insert(tables, then if start == 0 else _NOTHING), chunks)
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Overwrite the rows of `table` that have the primary keys of `rows`, in the columns that these have."""
-    if rows:
-        _execute(connection, _update(table, tuple(rows[0])), rows)
-
-
-def _execute(connection: Connection, statement: Insert | Update, rows: Sequence[Row]) -> None:
     for start in range(0, len(rows), MAX_ROW_COUNT):
-        connection.execute(statement, {"rows": orjson.dumps(rows[start : start + MAX_ROW_COUNT]).decode()})
+        connection.execute(_update(table, tuple(rows[0])), {f"{table.name}_rows": _document(rows, start)})
+
+
+def _document(rows: Sequence[Row], start: int) -> str:
+    return orjson.dumps(rows[start : start + MAX_ROW_COUNT]).decode()
 
 
 @cache
-def _insert(table: Table) -> Insert:
-    columns = _writable(table)
-    records = _records(columns)
-    return insert(table).from_select([c.name for c in columns], select(*records.c))
+def _insert(tables: tuple[Table, ...], then: Select[Any]) -> Select[Any]:
+    return then.add_cte(*(_insert_into(table).cte(f"into_{table.name}") for table in tables))
+
+
+def _insert_into(table: Table) -> Insert:
+    columns = [c for c in table.c if c.identity is None]
+    return insert(table).from_select([c.name for c in columns], select(*_records(table, columns).c))
 
 
 @cache
 def _update(table: Table, names: tuple[str, ...]) -> Update:
     columns = [table.c[name] for name in names]
-    records = _records(columns)
+    records = _records(table, columns)
     same_row = [records.c[key.name] == key for key in table.primary_key]
     changes = {c.name: records.c[c.name] for c in columns if not c.primary_key}
     return update(table).where(*same_row).values(changes)
 
 
-def _writable(table: Table) -> list[Column[Any]]:
-    return [c for c in table.c if c.identity is None]
-
-
-def _records(columns: Sequence[Column[Any]]) -> FromClause:
-    document: BindParameter[str] = bindparam("rows", type_=Text)
+def _records(table: Table, columns: Sequence[Column[Any]]) -> FromClause:
+    document: BindParameter[str] = bindparam(f"{table.name}_rows", type_=Text)
     typed = [column(c.name, c.type) for c in columns]
     return func.jsonb_to_recordset(cast(document, JSONB)).table_valued(*typed).render_derived(with_types=True)

@@ -30,7 +30,7 @@ from models.fields import Notifications
 from models.notifying import Target, targets
 from models.store.bulk import Row
 from models.store.delivery_table import PENDING, deliveries
-from models.store.outbox import ENVELOPE, cloud_event_of
+from models.store.outbox import ANNOUNCEMENT, ENVELOPE, cloud_event_of
 from models.store.tables import events, job_groups
 
 CLAIM_COUNT = 16
@@ -48,6 +48,8 @@ OUTCOME = (
 _CHANNEL = "ocr_invoice_deliveries"
 ANNOUNCE = select(func.pg_notify(_CHANNEL, ""))
 """Wakes the notifiers when the transaction commits."""
+ANNOUNCE_BOTH = ANNOUNCEMENT.add_columns(*ANNOUNCE.selected_columns)
+"""Wakes the relay as well."""
 _CROWDED: Any = bindparam("crowded", type_=ARRAY(Text))
 _d = deliveries.c
 

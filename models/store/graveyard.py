@@ -21,7 +21,7 @@ _MAX_TEXT_LENGTH = 2000
 def bury(connection: Connection, letters: Sequence[DeadLetter]) -> list[UUID]:
     """Keep `letters` and return their ids. A body beyond 8 MiB keeps its beginning."""
     rows = [_row_of(letter) for letter in letters]
-    insert_rows(connection, dead_letters, rows)
+    insert_rows(connection, {dead_letters: rows})
     return [row["id"] for row in rows]
 
 

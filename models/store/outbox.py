@@ -19,6 +19,9 @@ relay that lost its lead can no longer stamp either."""
 ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
 _CHANNEL = "ocr_invoice_events"
 
+ANNOUNCEMENT = select(func.pg_notify(_CHANNEL, ""))
+"""Wakes the relay when its transaction commits."""
+
 _ORDINALS: Any = bindparam("ordinals", type_=ARRAY(BigInteger))
 
 
@@ -58,11 +61,6 @@ def stamp(connection: Connection, published: Sequence[RowMapping], after: int) -
     )
     connection.execute(statement, {"ordinals": [event["ordinal"] for event in published], "after": after})
     return after + len(published)
-
-
-def announce(connection: Connection) -> None:
-    """Wake the relay when the current transaction commits."""
-    connection.execute(select(func.pg_notify(_CHANNEL, "")))
 
 
 def read_in_order(connection: Connection) -> None:

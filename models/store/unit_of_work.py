@@ -1,10 +1,11 @@
 """One transaction of the service: what it loads and locks, and what it writes back."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
+from typing import TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -21,11 +22,11 @@ from models.job_group import JobGroup
 from models.loaded import Loaded, Needs
 from models.outcome import HandledCommand, Outcome
 from models.store.bulk import Row, insert_rows, update_rows
-from models.store.deliveries import ANNOUNCE, delivery_rows
+from models.store.deliveries import ANNOUNCE_BOTH, delivery_rows
 from models.store.group_rows import group_of, row_of
 from models.store.job_reader import JobReader
 from models.store.job_rows import changed_row, job_row
-from models.store.outbox import announce
+from models.store.outbox import ANNOUNCEMENT
 from models.store.tables import commands, deliveries, events, job_groups, jobs
 
 # Each takes one array, so that it is the same statement, built and prepared once, for any number of values.
@@ -39,6 +40,7 @@ _LOCKED = (
     .with_for_update(key_share=True)
 )
 
+Key = TypeVar("Key")
 JobKey = tuple[UUID, UUID]
 """The ids of a group and of one of its jobs."""
 
@@ -139,38 +141,38 @@ class UnitOfWork:
         )
 
     def save(self) -> None:
-        """Write groups, events and inbox. Raises ConcurrentWrite where another transaction was faster.
+        """Write groups, jobs, events and inbox. Raises ConcurrentWrite where another transaction was faster.
 
-        New rows go in by ascending id, groups before commands, for the same reason as in :meth:`load`.
+        New groups and commands go in by ascending id, for the same reason as in :meth:`load`; the tables follow each
+        other as PostgreSQL likes, which is the same in each transaction.
         """
+        known_groups, new_groups = self._group_rows()
+        known_jobs, new_jobs = self._job_rows()
+        new_rows = {
+            job_groups: new_groups,
+            jobs: new_jobs,
+            events: self._event_rows,
+            deliveries: self._delivery_rows,
+            commands: sorted(self._command_rows, key=itemgetter("id")),
+        }
         try:
-            self._save_groups()
-            self._save_jobs()
-            insert_rows(self.connection, events, self._event_rows)
-            insert_rows(self.connection, deliveries, self._delivery_rows)
-            insert_rows(self.connection, commands, sorted(self._command_rows, key=itemgetter("id")))
-            if self._event_rows:
-                announce(self.connection)
-            if self._delivery_rows:
-                self.connection.execute(ANNOUNCE)
+            update_rows(self.connection, job_groups, known_groups)
+            update_rows(self.connection, jobs, known_jobs)
+            insert_rows(self.connection, new_rows, then=ANNOUNCE_BOTH if self._delivery_rows else ANNOUNCEMENT)
         except IntegrityError as error:
             if isinstance(error.orig, UniqueViolation):
                 raise ConcurrentWrite from error
             raise
 
-    def _save_groups(self) -> None:
+    def _group_rows(self) -> tuple[list[Row], list[Row]]:
+        """The rows to overwrite, and those to insert."""
         rows = {id_: row_of(group) for id_ in sorted(self._changed_groups) if (group := self.loaded[id_].group)}
-        update_rows(self.connection, job_groups, [row for id_, row in rows.items() if id_ in self._stored_groups])
-        insert_rows(self.connection, job_groups, [row for id_, row in rows.items() if id_ not in self._stored_groups])
+        return _partition(rows, self._stored_groups)
 
-    def _save_jobs(self) -> None:
+    def _job_rows(self) -> tuple[list[Row], list[Row]]:
         changed = {key: self.loaded[key[0]].jobs[key[1]] for key in self._changed_jobs}
-        update_rows(
-            self.connection, jobs, [changed_row(job) for key, job in changed.items() if key in self._stored_jobs]
-        )
-        insert_rows(
-            self.connection, jobs, [job_row(job) for key, job in changed.items() if key not in self._stored_jobs]
-        )
+        rows = {key: (changed_row if key in self._stored_jobs else job_row)(job) for key, job in changed.items()}
+        return _partition(rows, self._stored_jobs)
 
     def _load_jobs(self, needs: Mapping[UUID, Needs]) -> None:
         reader = JobReader(self.connection)
@@ -190,3 +192,9 @@ class UnitOfWork:
         for job in found:
             self.loaded[job.group_id].jobs.setdefault(job.id, job)
             self._stored_jobs.add((job.group_id, job.id))
+
+
+def _partition(rows: Mapping[Key, Row], stored: Set[Key]) -> tuple[list[Row], list[Row]]:
+    """Those that are stored already, and the new ones."""
+    known = [row for key, row in rows.items() if key in stored]
+    return known, [row for key, row in rows.items() if key not in stored]

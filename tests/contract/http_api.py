@@ -37,9 +37,11 @@ def client_of(url: str, api_key: str | None) -> httpx.Client:
 
 
 @contextmanager
-def stub_of(service: Service, directory: Path, *, program: Sequence[str] = STUB, **settings: Any) -> Iterator[str]:
+def stub_of(
+    service: Service, directory: Path, *, program: Sequence[str] = STUB, port: int | None = None, **settings: Any
+) -> Iterator[str]:
     """Run a stub of the test's own, on the service's servers where `settings` do not say otherwise; give its URL."""
-    port = free_port()
+    port = port or free_port()
     with (directory / "api_stub.log").open("wb") as log:
         process = subprocess.Popen(program, stdout=log, stderr=log, env=environment_of(service, port=port, **settings))
     try:

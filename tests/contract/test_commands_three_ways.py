@@ -259,7 +259,9 @@ def test_a_command_repeated_by_another_way_takes_effect_once(
     by_celery = ask(client, envelope)
     again = document(envelope.model_copy(update={"reply_to": replies.channel}))
     publish_document(either_service.settings.require("broker_url"), again)
-    assert replies.next_message() == [by_celery] == [outcome_of(api, envelope.id)]
+    (told,) = replies.next_message()
+    assert told.pop("group") == shown(api, envelope.data["id"])
+    assert told == by_celery == outcome_of(api, envelope.id)
     assert len(subscriber.of_group(envelope.data["id"], 1)) == 1
     assert subscriber.nothing_more()
 

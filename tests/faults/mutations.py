@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 import models.store.unit_of_work as unit_of_work
 import workers.relay
@@ -14,16 +14,17 @@ import workers.worker
 from models.store.tables import commands
 from workers.publisher import EventPublisher
 
+Rows = Mapping[Table, Sequence[dict[str, Any]]]
+
 
 def no_inbox() -> None:
     """Look for no outcome of a command before it takes effect; of two effects the first one's outcome is kept."""
     insert_rows = unit_of_work.insert_rows
 
-    def insert_new_rows(connection: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> None:
-        if table is commands:
-            known = set(connection.scalars(select(commands.c.id)))
-            rows = [row for row in rows if row["id"] not in known]
-        insert_rows(connection, table, rows)
+    def insert_new_rows(connection: Connection, rows_of: Rows, **more: Any) -> None:
+        known = set(connection.scalars(select(commands.c.id)))
+        unknown = [row for row in rows_of[commands] if row["id"] not in known]
+        insert_rows(connection, {**rows_of, commands: unknown}, **more)
 
     def find_nothing(self: unit_of_work.UnitOfWork, command_ids: Iterable[str]) -> None:
         list(command_ids)

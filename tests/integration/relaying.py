@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from models import names
 from models.store.bulk import insert_rows
-from models.store.outbox import announce, unpublished
+from models.store.outbox import ANNOUNCEMENT, unpublished
 from models.store.tables import events
 from tests.commands import eventually, select
 from workers.publisher import EventPublisher
@@ -35,8 +35,8 @@ def row(number: int, group_id: UUID, *, id_: UUID | None = None, name: str = nam
 
 def write(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
     with engine.begin() as connection:
-        insert_rows(connection, events, rows)
-        announce(connection)
+        insert_rows(connection, {events: rows})
+        connection.execute(ANNOUNCEMENT)
 
 
 def stored(engine: Engine) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def relaying(engine: Engine, publisher: Any) -> Iterator[Any]:
         yield pool.submit(run)
         stop.set()
         with engine.begin() as connection:
-            announce(connection)  # it need not wait for its next poll
+            connection.execute(ANNOUNCEMENT)  # it need not wait for its next poll
 
 
 def publishing(broker_url: str) -> EventPublisher:

@@ -116,4 +116,4 @@ def _fields(number: int) -> JobGroupFields:
 def store(database_url: str, groups: Sequence[JobGroup]) -> None:
     """Put `groups` into the database."""
     with create_engine(database_url, poolclass=NullPool).begin() as connection:
-        insert_rows(connection, job_groups, [row_of(group) for group in groups])
+        insert_rows(connection, {job_groups: [row_of(group) for group in groups]})

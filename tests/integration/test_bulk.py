@@ -32,15 +32,15 @@ def test_more_rows_than_a_statement_takes_go_in_several(engine: Engine, monkeypa
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *execution: statements.append(execution[2]))
     with engine.begin() as connection:
-        insert_rows(connection, attempts, rows(1))
+        insert_rows(connection, {attempts: rows(1)})
         update_rows(connection, attempts, rows(7))
     stored = select(engine.url.render_as_string(hide_password=False), "SELECT * FROM attempts ORDER BY command_id")
     assert stored == rows(7)
-    assert [statement.split()[0] for statement in statements] == ["INSERT"] * 3 + ["UPDATE"] * 3
+    assert [statement.split()[0] for statement in statements] == ["WITH"] * 3 + ["UPDATE"] * 3
 
 
 def test_no_rows_are_no_statement(engine: Engine) -> None:
     with engine.connect() as connection:
-        insert_rows(connection, attempts, [])
+        insert_rows(connection, {attempts: []})
         update_rows(connection, attempts, [])
         assert not connection.in_transaction()

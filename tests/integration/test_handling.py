@@ -20,13 +20,16 @@ from models.commands import MAX_COMMAND_BYTES, CommandEnvelope
 from models.deciding import decide
 from models.loaded import Loaded
 from models.outcome import Outcome
+from models.resources import JobGroupResource
 from models.store.engine import make_engine
+from models.store.group_rows import group_of
 from tasks.handling import handle
 from tests.commands import command, create, delete, new_id, patch, select, update
 from tests.schema_changes import failing, for_a_while
 
 WRITERS = 8
 SECRET = "whsec_dont_tell"
+WEBHOOK = {"channels": [{"type": "webhook", "url": "https://accounting.example/hook", "secret": SECRET}]}
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +142,26 @@ def test_outcomes_come_in_the_order_of_the_commands(engine: Engine) -> None:
     assert [outcome.type for outcome in outcomes] == [envelope.type for envelope in batch]
     assert [outcome.version for outcome in outcomes] == [1, None, 1, 2, 3, None, 2]
     assert [str(outcome.group_id) for outcome in outcomes] == [envelope.data["id"] for envelope in batch]
+
+
+def test_a_caller_that_waits_gets_the_group_with_the_outcome(engine: Engine, group_id: str) -> None:
+    waiting = {"reply_to": "ocr_invoice.outcomes.caller"}
+    changed = one(engine, patch(group_id, {"name": "April", "notifications": WEBHOOK}).model_copy(update=waiting))
+    (row,) = select(url(engine), "SELECT * FROM job_groups")
+    assert changed.group == JobGroupResource.of(group_of(row)).model_dump(mode="json")
+    assert changed.group["version"] == changed.version == 2
+    assert SECRET not in changed.model_dump_json()
+    (stored,) = select(url(engine), "SELECT outcome FROM commands WHERE id = :id", id=changed.command_id)
+    assert "group" not in stored["outcome"]
+
+
+def test_nobody_else_gets_the_group(engine: Engine, group_id: str) -> None:
+    waiting = {"reply_to": "ocr_invoice.outcomes.caller"}
+    refused = patch(group_id, {"name": "April"}, expectedVersion=7).model_copy(update=waiting)
+    gone = delete(group_id).model_copy(update=waiting)
+    outcomes = handle(engine, [patch(group_id, {"name": "May"}), refused, gone])
+    assert [outcome.status for outcome in outcomes] == ["succeeded", "rejected", "succeeded"]
+    assert [outcome.group for outcome in outcomes] == [None] * 3
 
 
 def test_a_batch_and_its_commands_one_by_one_leave_the_same(engine: Engine) -> None:

@@ -47,7 +47,8 @@ def large_table(database_url: str) -> Iterator[Connection]:
     store(database_url, [plain_group(group_id.int - 1) for group_id in GROUP_IDS])
     with engine.begin() as connection:
         for group_id in GROUP_IDS:
-            insert_rows(connection, jobs, [job_row(sample_job(group_id, number)) for number in range(JOBS_PER_GROUP)])
+            samples = [sample_job(group_id, number) for number in range(JOBS_PER_GROUP)]
+            insert_rows(connection, {jobs: [job_row(job) for job in samples]})
         connection.execute(text("ANALYZE jobs"))
     with engine.connect() as connection:
         yield connection

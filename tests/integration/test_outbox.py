@@ -45,7 +45,7 @@ def engine(clean_database: str) -> Iterator[Engine]:
 def test_a_transaction_that_commits_late_is_not_skipped(engine: Engine) -> None:
     early, late = uuid4(), uuid4()
     with connected(engine) as relay, engine.connect() as slow:
-        insert_rows(slow, events, [row(1, late)])  # takes the lower ordinal
+        insert_rows(slow, {events: [row(1, late)]})  # takes the lower ordinal
         write(engine, [row(1, early)])
         first = unpublished(relay, 100)
         position = stamp(relay, first, after=last_position(relay))
