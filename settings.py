@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 
 
 class MissingSetting(Exception):  # noqa: N818 - it names what is missing
@@ -65,6 +67,18 @@ class Settings(BaseSettings):
     finished_retention_days: int | None = Field(None, ge=1, description="when ended groups are deleted; absent: never")
     events_retention_days: int | None = Field(None, ge=1, description="when published events go; absent: never")
     events_stream_max_count: int = Field(100_000, ge=1000, description="events kept in the Redis stream, about")
+    deliveries_retention_days: int = Field(30, ge=1, description="how long ended deliveries of notifications are kept")
+    webhook_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="comma-separated HOST or HOST:PORT: webhooks go to these and no others, whatever their address; "
+        "absent: to any host with a public address",
+    )
+    webhook_allow_http: bool = Field(False, description="whether webhooks may go out without TLS")
+    smtp_url: str | None = Field(
+        None,
+        description="the mail server: smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT; absent: no mail",
+    )
+    mail_from: str | None = Field(None, validate_default=True, description="the address that mails come from")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("database_url")
@@ -90,10 +104,29 @@ class Settings(BaseSettings):
     def _readable_redis(cls, url: str | None) -> str | None:
         return _require_readable(url)
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("smtp_url", mode="before")
     @classmethod
-    def _split_keys(cls, keys: Any) -> Any:
-        return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
+    def _known_mail_server(cls, url: str | None) -> str | None:
+        if url and not (url.partition("://")[0] in SMTP_SCHEMES and urlsplit(_require_readable(url) or "").hostname):
+            raise ValueError(f"must start with one of {', '.join(SMTP_SCHEMES)}, then :// and a host")
+        return url or None
+
+    @field_validator("api_keys", "webhook_allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, values: Any) -> Any:
+        return tuple(each.strip() for each in values.split(",") if each.strip()) if isinstance(values, str) else values
+
+    @field_validator("webhook_allowed_hosts")
+    @classmethod
+    def _in_lower_case(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host.lower() for host in hosts)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_comes_from_somebody(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("smtp_url") and not address:
+            raise ValueError("must be set where JOBGROUPS_SMTP_URL is")
+        return address or None
 
     @model_validator(mode="before")
     @classmethod

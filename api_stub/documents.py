@@ -9,6 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from models.contract import Contract
 from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource
+from models.delivery import DeliveryResource
 from models.outcome import Outcome
 from models.resources import Explanation, JobGroupResource, JobResource
 
@@ -75,6 +76,18 @@ class DeadLetterAnswer(Answer):
     """One dead letter, with what is in it."""
 
     data: DeadLetterDocument
+
+
+class DeliveryList(List):
+    """A page of a group's deliveries."""
+
+    data: list[DeliveryResource]
+
+
+class DeliveryAnswer(Answer):
+    """One delivery."""
+
+    data: DeliveryResource
 
 
 class ExplanationAnswer(Answer):

@@ -24,10 +24,12 @@ TO_GROUP = _links(
     "addJobs",
     "listJobs",
     "listEvents",
+    "listDeliveries",
     "explainJobGroup",
 )
 TO_JOBS = _links({"id": "$request.path.id"}, "listJobs")
 TO_JOB = _links(
     {"id": "$request.path.id", "jobId": "$response.body#/data/0/id"}, "getJob", "explainOneJob", "reviewJob"
 )
+TO_DELIVERY = _links({"id": "$request.path.id", "deliveryId": "$response.body#/data/0/id"}, "getDelivery", "redeliver")
 TO_COMMAND = _links({"id": "$response.body#/data/commandId"}, "getCommand")

@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 from api_stub import samples
 from api_stub.problems import Problem
 from models.dead_letter import DeadLetterReason
+from models.delivery import DeliveryStatus
 from models.store.cursors import MAX_CURSOR_LENGTH
 from models.store.filter_fields import FIELDS
 from models.store.filters import MAX_CONDITIONS, MAX_DEPTH, OPERATORS
@@ -70,6 +71,12 @@ class DeadLetterListing(Listed):
     """A page of dead letters."""
 
     reason: DeadLetterReason | None = Field(None, description="Only those that died of this.")
+
+
+class DeliveryListing(Listed):
+    """A page of a group's deliveries."""
+
+    status: DeliveryStatus | None = Field(None, description="Only those.")
 
 
 class JobListing(Listed):
@@ -132,6 +139,7 @@ async def _none(request: Request) -> None:
 
 
 DeadLetterPage = Annotated[DeadLetterListing, Query()]
+DeliveryPage = Annotated[DeliveryListing, Query()]
 HistoryPage = Annotated[HistoryListing, Query()]
 JobPage = Annotated[JobListing, Query()]
 GroupPage = Annotated[GroupListing, Query()]

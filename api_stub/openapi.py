@@ -41,6 +41,12 @@ LINK = {
 }
 LOCATION = {"Location": _header("Where the result is.", "/ocr-invoice-job-groups/0186071a-5d40-7000-8000-000000000001")}
 COMMAND_LOCATION = {"Location": _header("Tells the outcome.", "/commands/0186071a-5d40-7000-8000-000000000001")}
+DELIVERY_LOCATION = {
+    "Location": _header(
+        "Tells what becomes of it.",
+        "/ocr-invoice-job-groups/0186071a-5d40-7000-8000-000000000001/deliveries/0186071a-5d40-7000-8000-000000000004",
+    )
+}
 RATE_LIMIT = {
     "RateLimit-Policy": _header(
         "Of the caller's key (or of wrong keys from one address): the quota, and its window in seconds; "

@@ -13,6 +13,8 @@ from api_stub.documents import (
     DeadLetterAnswer,
     DeadLetterList,
     Deleted,
+    DeliveryAnswer,
+    DeliveryList,
     EventList,
     ExplanationAnswer,
     Health,
@@ -24,6 +26,7 @@ from api_stub.documents import (
 from api_stub.openapi import (
     APPLIED,
     COMMAND_LOCATION,
+    DELIVERY_LOCATION,
     ETAG,
     LINK,
     LOCATION,
@@ -140,6 +143,21 @@ REVIEW_JOB: Operation = {
     | _ACCEPTED
     | problems("illegal_transition", *_CHANGE, *_BODY),
     "openapi_extra": body(ReviewFields, samples.REVIEW),
+}
+LIST_DELIVERIES: Operation = {
+    "response_model": DeliveryList,
+    "responses": answer(200, "A page of deliveries.", "deliveries", LINK, links.TO_DELIVERY)
+    | problems("not_found", *_READ),
+}
+GET_DELIVERY: Operation = {
+    "response_model": DeliveryAnswer,
+    "responses": answer(200, "The delivery.", "delivery") | problems("not_found", *_READ),
+}
+REDELIVER: Operation = {
+    "status_code": 202,
+    "response_model": DeliveryAnswer,
+    "responses": answer(202, "It is tried again.", "delivery", DELIVERY_LOCATION)
+    | problems("not_found", "forbidden", *_READ),
 }
 GET_COMMAND: Operation = {
     "response_model": CommandAnswer,

@@ -1,6 +1,6 @@
 """The examples in the documentation; each can be sent as it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from models.commands import CommandEnvelope, parse_command
 from models.dead_letter import DeadLetterReason
 from models.dead_letter_resource import DeadLetterDocument, DeadLetterResource, show_body
 from models.deciding import decide
+from models.delivery import RETRY_SECONDS, DeliveryResource, DeliveryStatus
 from models.event import DomainEvent
 from models.events import cloud_event
 from models.explaining import explain_group
@@ -76,6 +77,7 @@ def answers() -> dict[str, Any]:
     group, (job,) = _there(loaded), loaded.jobs.values()
     reasons = explain_group(group, CREATED_AT, next_attempt_at=None)
     letter = _dead_letter()
+    delivery = _written(_delivery())
     pending = {"commandId": COMMAND_ID, "status": "pending", "type": names.JOB_GROUP_CREATE}
     return {
         "patch": PATCH,
@@ -88,6 +90,8 @@ def answers() -> dict[str, Any]:
         "explanation": _answer(_written(Explanation(id=group.id, status=group.status, reasons=reasons))),
         "deadLetters": {**_answer([_written(DeadLetterResource.model_construct(**dict(letter)))]), "total": 1},
         "deadLetter": _answer(_written(letter)),
+        "deliveries": {**_answer([delivery]), "total": 1},
+        "delivery": _answer(delivery),
         "deleted": {"success": True, "message": "OCR invoice job group deleted successfully"},
         "pending": _answer(pending),
         "outcome": _answer({**pending, "status": "succeeded", "groupId": COMMAND_ID, "version": 1}),
@@ -120,6 +124,26 @@ def _dead_letter() -> DeadLetterDocument:
         body_form=form,
         body_complete=True,
         body=shown,
+    )
+
+
+def _delivery() -> DeliveryResource:
+    return DeliveryResource(
+        id=UUID("0186071a-5d40-7000-8000-000000000004"),
+        group_id=UUID(COMMAND_ID),
+        event_id=UUID("0186071a-5d40-7000-8000-000000000005"),
+        event=names.JOB_GROUP_COMPLETED,
+        type="webhook",
+        target="https://example.com/hooks/ocr",
+        status=DeliveryStatus.PENDING,
+        attempts=1,
+        response_status=503,
+        error="the receiver answers 503",
+        duration_seconds=0.084,
+        created_at=CREATED_AT,
+        attempted_at=CREATED_AT,
+        next_attempt_at=CREATED_AT + timedelta(seconds=RETRY_SECONDS[0]),
+        ended_at=None,
     )
 
 

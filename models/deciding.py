@@ -42,6 +42,7 @@ from models.group_commands import (
     CancelJobGroup,
     CreateJobGroup,
     DeleteJobGroup,
+    DisableWebhook,
     PatchJobGroup,
     PauseJobGroup,
     ResumeJobGroup,
@@ -56,6 +57,7 @@ from models.job_commands import AddJobs, ReportJobs, ReviewJob
 from models.job_group import JobGroup, event_fields, first_intent
 from models.lifecycle import LEGAL, NO_JOBS, Intent, status_of
 from models.loaded import Loaded
+from models.notifying import without_webhook
 
 
 def decide(loaded: Loaded, command: Command, now: datetime) -> Sequence[GroupEvent]:
@@ -83,6 +85,9 @@ def _decide(group: JobGroup, loaded: Loaded, command: Command, now: datetime) ->
             return retry(group, loaded, command)
         case WakeJobGroup():
             return with_failure_limit(group, do_what_is_due(group, loaded, now))
+        case DisableWebhook():
+            fields = without_webhook(group.fields, command.url)
+            return [] if fields == group.fields else [_update(group, fields)]
         case _:
             return [_decide_alone(group, command)]
 

@@ -112,7 +112,10 @@ def _storable_secret(secret: SecretStr) -> SecretStr:
 class _Channel(OpenRequest):
     """`secret` is never given back. Channels that use none have it too: as an unknown key it would be shown."""
 
-    events: Annotated[list[ShortText], Field(max_length=50)] = Field([], description="event names; empty: all")
+    events: Annotated[list[ShortText], Field(max_length=50)] = Field(
+        [],
+        description="event names, or patterns such as job.#; empty: all, but by mail only those of the group itself",
+    )
     enabled: StrictBool = True
     secret: Annotated[SecretStr, Field(max_length=200), AfterValidator(_storable_secret)] | None = Field(
         None, exclude=True
@@ -129,14 +132,15 @@ class _Channel(OpenRequest):
 
 
 class WebhookChannel(_Channel):
-    """An address that receives events, signed with `secret` if there is one."""
+    """An address that receives events, by Standard Webhooks; signed with `secret` if there is one: the bytes in base64
+    after `whsec_`, or those of any other text."""
 
     type: Literal["webhook"]
     url: WebAddress
 
 
 class EmailChannel(_Channel):
-    """People who receive events by mail."""
+    """People who receive events by mail, each a mail of their own."""
 
     type: Literal["email"]
     to: Annotated[list[Email], Field(min_length=1, max_length=50)]

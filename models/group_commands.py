@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StrictInt
 from models import names
 from models.command import Command
 from models.contract import JsonObject, Whole
-from models.fields import JobGroupFields
+from models.fields import JobGroupFields, WebAddress
 from models.job_commands import MAX_JOBS_COUNT
 
 
@@ -96,3 +96,10 @@ class WakeJobGroup(ExistingGroupCommand):
     """Do what is due: collect lapsed leases, start due retries, expire. Sent by housekeeping."""
 
     type = names.JOB_GROUP_WAKE
+
+
+class DisableWebhook(ExistingGroupCommand):
+    """Send nothing more to `url`, whose owner answers that it is gone. Sent by the notifier."""
+
+    type = names.JOB_GROUP_DISABLE_WEBHOOK
+    url: WebAddress

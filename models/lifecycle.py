@@ -110,6 +110,7 @@ LEGAL: dict[str, frozenset[Status]] = {
     names.JOB_REPORT: _ALL,
     names.JOB_REVIEW: _ALL,
     names.JOB_GROUP_WAKE: _ALL,
+    names.JOB_GROUP_DISABLE_WEBHOOK: _ALL,
 }
 """In which statuses of the group each command is legal. In any other it is refused as `illegal_transition`."""
 

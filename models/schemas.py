@@ -24,8 +24,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COMMAND_DOCUMENT = "command_document"
 EVENT_DOCUMENT = "event_document"
 OUTCOME = "outcome"
-PUBLIC_COMMANDS = {type_: command for type_, command in COMMANDS.items() if type_ != names.JOB_GROUP_WAKE}
-"""Those that have a meaning for senders: waking is between housekeeping and the worker."""
+_INTERNAL = (names.JOB_GROUP_WAKE, names.JOB_GROUP_DISABLE_WEBHOOK)
+"""What housekeeping and the notifier ask, and carry out themselves."""
+PUBLIC_COMMANDS = {type_: command for type_, command in COMMANDS.items() if type_ not in _INTERNAL}
+"""Those that have a meaning for senders."""
 
 _LIMITS = frozenset(
     {"minLength", "maxLength", "pattern", "minItems", "maxItems"}

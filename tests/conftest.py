@@ -34,10 +34,12 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
-    """A developer's own JOBGROUPS_ variables must not lead a test to their servers."""
+    """A developer's own JOBGROUPS_ variables must not lead a test to their servers, nor a webhook to a stranger's."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("JOBGROUPS_")]:
             patch.delenv(name)
+        patch.setenv("JOBGROUPS_WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
+        patch.setenv("JOBGROUPS_WEBHOOK_ALLOW_HTTP", "true")
         yield
 
 

@@ -85,6 +85,20 @@ FROM generate_series(CAST(:first AS int), CAST(:last AS int), 10) AS g
 """
 
 
+_DELIVERIES = f"""
+INSERT INTO deliveries
+SELECT {_GROUP_ID}, {_ID.format(number="n")}, {_ID.format(number="(g * 10 + 1 + n % 2)")}, 'job_group.completed',
+    'webhook', 'https://host' || g % 50 || '.example.com/hook', 'host' || g % 50 || '.example.com',
+    CASE WHEN n = 1 AND g % 20 = 0 THEN 'pending' WHEN n % 10 = 3 THEN 'failed' ELSE 'delivered' END, 1,
+    CASE WHEN n = 1 AND g % 20 = 0 THEN made END, 204, NULL, 0.1, made, made,
+    CASE WHEN NOT (n = 1 AND g % 20 = 0) THEN made + interval '1 second' END
+FROM (
+    SELECT g, n, {_START} + g * interval '90 seconds' AS made
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS g, generate_series(1, 4) AS n
+) AS numbered
+"""
+
+
 def add_groups(connection: Connection, first: int, last: int) -> None:
     """Add the groups numbered `first` to `last`, with their events, commands, and every tenth number a dead letter."""
     numbers = {"first": first, "last": last}
@@ -95,6 +109,11 @@ def add_groups(connection: Connection, first: int, last: int) -> None:
 def add_jobs(connection: Connection, first: int, last: int, per_group: int) -> None:
     """Give each of these groups `per_group` jobs."""
     connection.execute(text(_JOBS), {"first": first, "last": last, "per_group": per_group})
+
+
+def add_deliveries(connection: Connection, first: int, last: int) -> None:
+    """Give each of these groups four deliveries, one in twenty groups a pending one."""
+    connection.execute(text(_DELIVERIES), {"first": first, "last": last})
 
 
 def settle(engine: Engine) -> None:

@@ -66,7 +66,7 @@ def run() -> None:
     """
     _interrupt_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with suppress(KeyboardInterrupt), ExitStack() as service_lifetime:
-        with console.status("Starting PostgreSQL, Redis, worker, relay, intake, housekeeping and the API …"):
+        with console.status("Starting PostgreSQL, Redis and the processes of the service …"):
             service = service_lifetime.enter_context(Supervisor(Settings()))
         _announce(service)
         threading.Event().wait()
@@ -117,6 +117,12 @@ def housekeeping() -> None:
     jobgroups housekeeping
     """
     _run_process("housekeeping")
+
+
+@app.command(rich_help_panel=PROCESSES)
+def notifier() -> None:
+    """Send events to the webhooks and people that groups name in `notifications`."""
+    _run_process("notifier")
 
 
 @app.command(rich_help_panel=PROCESSES)

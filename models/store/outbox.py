@@ -16,7 +16,7 @@ RELAY_LOCK = 0x0CF1_0002
 """Advisory lock of the one relay that publishes. It lives and dies with the connection that also stamps, so that a
 relay that lost its lead can no longer stamp either."""
 
-_ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
+ENVELOPE = ("id", "name", "occurred_at", "data", "sequence", "correlation_id", "causation_id", "traceparent")
 _CHANNEL = "ocr_invoice_events"
 POSITIONS_CHANNEL = "ocr_invoice_positions"
 """Where the feed hears that events were published."""
@@ -58,9 +58,9 @@ def unpublished(connection: Connection, limit: int) -> Sequence[RowMapping]:
     return connection.execute(_UNPUBLISHED, {"limit": limit}).mappings().all()
 
 
-def cloud_event_of(row: RowMapping) -> dict[str, Any]:
+def cloud_event_of(row: RowMapping | dict[str, Any]) -> dict[str, Any]:
     """Return the event in `row` as a CloudEvent."""
-    return cloud_event(**{attribute: row[attribute] for attribute in _ENVELOPE})
+    return cloud_event(**{attribute: row[attribute] for attribute in ENVELOPE})
 
 
 def last_position(connection: Connection) -> int:

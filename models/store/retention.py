@@ -1,10 +1,11 @@
-"""Forgetting what is old enough: outcomes, published events, and the jobs of deleted groups."""
+"""Forgetting what is old enough: outcomes, published events, ended deliveries, and the jobs of deleted groups."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, or_, select, true, tuple_
 
+from models.store.delivery_table import PENDING, deliveries
 from models.store.tables import commands, events, job_groups, jobs
 
 CHUNK_COUNT = 5_000
@@ -20,8 +21,14 @@ def forget_commands(engine: Engine, *, older_than_days: int) -> int:
 
 
 def forget_events(engine: Engine, *, older_than_days: int) -> int:
-    """Delete published events, from the oldest on, that happened more than `older_than_days` ago; return how many."""
+    """Delete published events, from the oldest on, that happened more than `older_than_days` ago, up to the first that
+    waits for a delivery; return how many."""
     return _repeat(engine, _events_chunk, older_than_days)
+
+
+def forget_deliveries(engine: Engine, *, older_than_days: int) -> int:
+    """Delete deliveries that ended more than `older_than_days` ago; return how many."""
+    return _repeat(engine, _deliveries_chunk, older_than_days)
 
 
 def forget_jobs(engine: Engine, *, older_than_days: int) -> int:
@@ -49,18 +56,31 @@ def _commands_chunk(connection: Connection, cutoff: datetime) -> int:
 
 
 def _events_chunk(connection: Connection, cutoff: datetime) -> int:
-    """From the oldest on, up to the first that is not old enough: readers of the feed count on there being no gap, so
-    that nobody may skip what another has locked. The newest stays, since the relay counts on from it.
+    """From the oldest on, up to the first that is not old enough or still to be delivered: readers of the feed count on
+    there being no gap, so that nobody may skip what another has locked. The newest stays, since the relay counts on from
+    it.
 
     The oldest are looked at whether they are old enough or not: a search for old ones would, when the last of them is
     gone, read all the others."""
     published = select(events.c.group_id, events.c.id, events.c.position, events.c.occurred_at)
     by_position = published.where(events.c.position.is_not(None)).order_by(events.c.position)
     oldest = by_position.limit(_chunk()).with_for_update().cte("oldest")
-    first_young = select(func.min(oldest.c.position)).where(oldest.c.occurred_at >= cutoff).scalar_subquery()
+    key = tuple_(oldest.c.group_id, oldest.c.id)
+    waiting = select(deliveries.c.id).where(PENDING, tuple_(deliveries.c.group_id, deliveries.c.event_id) == key)
+    wanted = or_(oldest.c.occurred_at >= cutoff, waiting.exists())
+    first_wanted = select(func.min(oldest.c.position)).where(wanted).scalar_subquery()
     newest = select(func.max(events.c.position)).scalar_subquery()
-    chunk = select(oldest.c.group_id, oldest.c.id).where(oldest.c.position < func.least(first_young, newest))
+    chunk = select(oldest.c.group_id, oldest.c.id).where(oldest.c.position < func.least(first_wanted, newest))
     return connection.execute(delete(events).where(tuple_(events.c.group_id, events.c.id).in_(chunk))).rowcount
+
+
+def _deliveries_chunk(connection: Connection, cutoff: datetime) -> int:
+    ended = deliveries.c.ended_at.is_not(None) & (deliveries.c.ended_at < cutoff)
+    oldest = select(deliveries.c.group_id, deliveries.c.id).where(ended).order_by(deliveries.c.ended_at)
+    chunk = oldest.limit(_chunk()).with_for_update(skip_locked=True)
+    return connection.execute(
+        delete(deliveries).where(tuple_(deliveries.c.group_id, deliveries.c.id).in_(chunk))
+    ).rowcount
 
 
 def _jobs_chunk(connection: Connection, cutoff: datetime) -> int:

@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     Double,
     Enum,
     ForeignKey,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -28,16 +26,9 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from models.fields import Priority
 from models.lifecycle import Counts, JobStatus
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-INSTANT = DateTime(timezone=True)
+from models.store.delivery_table import deliveries as deliveries
+from models.store.metadata import INSTANT
+from models.store.metadata import metadata as metadata
 
 # A database enum, so that sorting and comparing follow urgency and not the alphabet.
 PRIORITY = Enum(Priority, name="priority", values_callable=lambda priorities: [p.value for p in priorities])

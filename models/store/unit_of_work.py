@@ -22,11 +22,12 @@ from models.job_group import JobGroup
 from models.loaded import Loaded, Needs
 from models.outcome import HandledCommand, Outcome
 from models.store.bulk import Row, insert_rows, update_rows
+from models.store.deliveries import ANNOUNCE_BOTH, delivery_rows
 from models.store.group_rows import group_of, row_of
 from models.store.job_reader import JobReader
 from models.store.job_rows import changed_row, job_row
 from models.store.outbox import ANNOUNCEMENT
-from models.store.tables import commands, events, job_groups, jobs
+from models.store.tables import commands, deliveries, events, job_groups, jobs
 
 # Each takes one array, so that it is the same statement, built and prepared once, for any number of values.
 _HANDLED = select(commands.c.id, commands.c.fingerprint, commands.c.outcome).where(
@@ -64,6 +65,7 @@ class UnitOfWork:
     _changed_jobs: dict[JobKey, None] = field(default_factory=dict)
     _command_rows: list[Row] = field(default_factory=list)
     _event_rows: list[Row] = field(default_factory=list)
+    _delivery_rows: list[Row] = field(default_factory=list)
 
     def load_handled(self, command_ids: Iterable[str]) -> None:
         """Read which of `command_ids` have an outcome already."""
@@ -91,37 +93,39 @@ class UnitOfWork:
             self._take(JobReader(self.connection).due(limits, self.now))
 
     def happen(self, event: GroupEvent, envelope: CommandEnvelope) -> JobGroup:
-        """Let `event`, which `envelope` caused, happen to its group; return the group."""
+        """Let `event`, which `envelope` caused, happen to its group, and be told to whom it tells; return the group."""
         group = self.loaded[event.group_id].happen(event, self.now)
         self._changed_groups.add(group.id)
         if isinstance(event, JobEvent):
             self._changed_jobs[group.id, event.job_id] = None
         elif isinstance(event, JobGroupJobsAdded):
             self._changed_jobs.update(dict.fromkeys((group.id, job_id) for job_id in event.job_ids))
-        self.append(event, envelope, group.sequence)
+        row = self.append(event, envelope, group.sequence)
+        if group.fields.notifications.channels:
+            self._delivery_rows += delivery_rows(row, group.fields.notifications)
         return group
 
     def has_changed(self, group_id: UUID) -> bool:
         """Whether anything happened to the group in this transaction."""
         return group_id in self._changed_groups
 
-    def append(self, event: DomainEvent, envelope: CommandEnvelope, sequence: int | None = None) -> None:
-        """Take `event`, which `envelope` caused, into the history and the outbox."""
+    def append(self, event: DomainEvent, envelope: CommandEnvelope, sequence: int | None = None) -> Row:
+        """Take `event`, which `envelope` caused, into the history and the outbox; return its row there."""
         data = event.model_dump(mode="json")
-        self._event_rows.append(
-            {
-                "group_id": data["groupId"] or derived_group_id(envelope.id),
-                "id": uuid7(),
-                "sequence": sequence,
-                "name": event.routing_key,
-                "data": data,
-                "occurred_at": self.now,
-                "actor": envelope.actor,
-                "correlation_id": envelope.correlation_id or envelope.id,
-                "causation_id": envelope.id,
-                "traceparent": envelope.traceparent,
-            }
-        )
+        row = {
+            "group_id": data["groupId"] or derived_group_id(envelope.id),
+            "id": uuid7(),
+            "sequence": sequence,
+            "name": event.routing_key,
+            "data": data,
+            "occurred_at": self.now,
+            "actor": envelope.actor,
+            "correlation_id": envelope.correlation_id or envelope.id,
+            "causation_id": envelope.id,
+            "traceparent": envelope.traceparent,
+        }
+        self._event_rows.append(row)
+        return row
 
     def record(self, envelope: CommandEnvelope, outcome: Outcome) -> None:
         """Take the outcome of `envelope` into the inbox."""
@@ -148,12 +152,13 @@ class UnitOfWork:
             job_groups: new_groups,
             jobs: new_jobs,
             events: self._event_rows,
+            deliveries: self._delivery_rows,
             commands: sorted(self._command_rows, key=itemgetter("id")),
         }
         try:
             update_rows(self.connection, job_groups, known_groups)
             update_rows(self.connection, jobs, known_jobs)
-            insert_rows(self.connection, new_rows, then=ANNOUNCEMENT)
+            insert_rows(self.connection, new_rows, then=ANNOUNCE_BOTH if self._delivery_rows else ANNOUNCEMENT)
         except IntegrityError as error:
             if isinstance(error.orig, UniqueViolation):
                 raise ConcurrentWrite from error

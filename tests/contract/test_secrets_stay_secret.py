@@ -40,7 +40,7 @@ from workers.supervision.supervisor import Supervisor
 
 CANARY = f"canary{uuid4().hex}"
 REFUSED = "a name that the database refuses"
-TABLES_WITHOUT_SECRETS = ("jobs", "commands", "events")
+TABLES_WITHOUT_SECRETS = ("jobs", "commands", "events", "deliveries")
 LIST = {"limit": 100}
 
 
@@ -167,7 +167,7 @@ def read_everything(service: Supervisor) -> list[str]:
         answers = [groups]
         for group in groups.json()["data"]:
             own = f"{GROUPS}/{group['id']}"
-            answers += [api.get(own), api.get(f"{own}/jobs"), api.get(f"{own}/events"), api.get(f"{own}/explain")]
+            answers += [api.get(f"{own}{part}") for part in ("", "/jobs", "/events", "/explain", "/deliveries")]
         for channel_field in ("notifications", "metadata.secret"):
             answers.append(api.get(GROUPS, params={"filter": json.dumps({channel_field: CANARY})}))
         answers += [api.get(GROUPS, params={"search": CANARY}), api.get("/readyz"), api.get("/openapi.json")]
@@ -197,6 +197,8 @@ def answers_and_events(talkative: Supervisor) -> tuple[list[str], list[dict[str,
     database_url = talkative.settings.require("database_url")
     with Subscriber(talkative.settings.require("broker_url"), "#") as subscriber:
         answers = through_http(talkative) + through_celery(talkative) + through_the_intake(talkative)
+        tried = "SELECT count(*) AS count FROM deliveries WHERE attempts > 0"
+        eventually(lambda: select(database_url, tried)[0]["count"] >= 4)
         answers += read_everything(talkative)
         (stored,) = select(database_url, "SELECT count(*) AS count FROM events")
         events = subscriber.receive(stored["count"])
@@ -239,7 +241,15 @@ def test_nothing_is_left_of_it_in_redis(talkative: Supervisor, answers_and_event
 
 def test_no_log_tells_it(talkative: Supervisor, answers_and_events: Any) -> None:
     logs = logs_of(talkative)
-    assert {"api.log", "worker.log", "intake.log", "relay.log", "housekeeping.log", "postgres.log"} <= logs.keys()
+    assert {
+        "api.log",
+        "worker.log",
+        "intake.log",
+        "relay.log",
+        "housekeeping.log",
+        "notifier.log",
+        "postgres.log",
+    } <= logs.keys()
     assert '"debug"' in logs["worker.log"]
     lines = [f"{name}: {line[:300]}" for name, log in logs.items() for line in log.splitlines() if CANARY in line]
     assert lines == []

@@ -159,7 +159,7 @@ def test_nothing_is_left_of_a_start_that_was_interrupted(tmp_path: Path, log: st
         assert not [each for each in psutil.process_iter() if str(started.home) in " ".join(command_of(each))]
 
 
-@pytest.mark.parametrize("name", ["relay", "worker", "intake", "housekeeping"])
+@pytest.mark.parametrize("name", ["relay", "worker", "intake", "housekeeping", "notifier"])
 def test_a_process_that_dies_is_started_again(instance: Instance, name: str) -> None:
     victims = instance.running(name)
     process_tree.kill(victims)
@@ -239,6 +239,6 @@ def test_a_setting_that_cannot_work_is_named_without_its_value() -> None:
 
 def test_the_help_teaches() -> None:
     words = run_cli("--help").stdout
-    commands = {"run", "demo", "worker", "relay", "intake", "housekeeping", "api", "migrate"}
+    commands = {"run", "demo", "worker", "relay", "intake", "housekeeping", "notifier", "api", "migrate"}
     assert {name for name in commands if name in words} == commands
     assert "JOBGROUPS_DATABASE_URL" in words

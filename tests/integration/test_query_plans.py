@@ -14,9 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import NullPool
 
 from models.dead_letter import DeadLetterReason
+from models.delivery import DeliveryStatus
 from models.interest import EVERYTHING, interest_in
 from models.store import attempts, due, feed, graveyard, outbox, queries, retention
 from models.store.dead_letter_reads import get_dead_letter, list_dead_letters
+from models.store.deliveries import CLAIM_COUNT, OUTCOME, claim, record
+from models.store.delivery_reads import deliver_again, get_delivery, list_deliveries
 from models.store.engine import make_async_engine
 from models.store.explanations import explain_group, explain_job
 from models.store.paging import Paging
@@ -33,7 +36,7 @@ JOB = grown_tables.job_id(7)
 NOW = datetime(2023, 1, 20, tzinfo=UTC)
 OLD_DAYS = (datetime.now(UTC) - NOW).days
 
-WHOLE_TABLE = re.compile(r"Seq Scan on (job_groups|jobs|events|commands)\b")
+WHOLE_TABLE = re.compile(r"Seq Scan on (job_groups|jobs|events|commands|deliveries)\b")
 
 Reading = Callable[[AsyncConnection], Awaitable[object]]
 Writing = Callable[[Engine], object]
@@ -109,6 +112,12 @@ READS: dict[str, Reading] = {
     "dead letters of a reason": there_and_back(
         lambda c, **asked: list_dead_letters(c, Paging(**asked), reason=DeadLetterReason.HANDLING_FAILED)
     ),
+    "deliveries": there_and_back(lambda c, **asked: list_deliveries(c, GROUP, Paging(**asked))),
+    "deliveries of a status": there_and_back(
+        lambda c, **asked: list_deliveries(c, GROUP, Paging(**asked), DeliveryStatus.FAILED)
+    ),
+    "one delivery": lambda c: get_delivery(c, GROUP, JOB),
+    "a delivery again": lambda c: deliver_again(c, GROUP, JOB),
     "one dead letter": lambda c: get_dead_letter(c, GROUP),
 }
 
@@ -124,6 +133,12 @@ def with_connection(work: Callable[[Connection], object]) -> Writing:
 def publish(connection: Connection) -> None:
     last = outbox.last_position(connection)
     outbox.stamp(connection, outbox.unpublished(connection, 10), last)
+
+
+def deliver(connection: Connection) -> None:
+    claims = claim(connection, NOW, crowded=["host7.example.com"])
+    assert len(claims) == CLAIM_COUNT
+    record(connection, [(each, dict.fromkeys(OUTCOME) | {"status": "failed", "attempts": 1}) for each in claims[:1]])
 
 
 def whole_life(engine: Engine) -> None:
@@ -143,6 +158,8 @@ WRITES: dict[str, Writing] = {
     "a letter again": with_connection(lambda c: (graveyard.dig_up(c, GROUP), graveyard.mark_replayed(c, GROUP))),
     "a command again": with_connection(lambda c: graveyard.reopen(c, ["grown-777"])),
     "letters away": with_connection(lambda c: graveyard.discard(c, [GROUP])),
+    "deliveries due": with_connection(deliver),
+    "old deliveries": lambda engine: retention.forget_deliveries(engine, older_than_days=OLD_DAYS + 19),
     "old commands": lambda engine: retention.forget_commands(engine, older_than_days=OLD_DAYS + 19),
     "old events": lambda engine: retention.forget_events(engine, older_than_days=OLD_DAYS + 19),
     "jobs of deleted groups": lambda engine: retention.forget_jobs(engine, older_than_days=OLD_DAYS - 1000),
@@ -157,6 +174,7 @@ def grown(database_url: str) -> Iterator[Engine]:
     empty(engine)
     with engine.begin() as connection:
         grown_tables.add_groups(connection, 1, GROUP_COUNT)
+        grown_tables.add_deliveries(connection, 1, GROUP_COUNT)
         grown_tables.add_jobs(connection, GROUP_COUNT - GROUPS_WITH_JOBS + 1, GROUP_COUNT, JOBS_PER_GROUP)
     grown_tables.settle(engine)
     yield engine
@@ -165,7 +183,7 @@ def grown(database_url: str) -> Iterator[Engine]:
 
 def empty(engine: Engine) -> None:
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE job_groups, jobs, events, commands, dead_letters, attempts"))
+        connection.execute(text("TRUNCATE job_groups, jobs, events, commands, dead_letters, attempts, deliveries"))
 
 
 def statements_of(act: Callable[[], object]) -> list[tuple[str, dict[str, Any]]]:

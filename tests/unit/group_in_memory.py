@@ -208,5 +208,7 @@ def data_of(command: str) -> dict[str, Any]:
             return {"id": str(GROUP_ID), **WRITABLE}
         case names.JOB_GROUP_PATCH:
             return {"id": str(GROUP_ID), "patch": {"name": "February"}}
+        case names.JOB_GROUP_DISABLE_WEBHOOK:
+            return {"id": str(GROUP_ID), "url": "https://example.com/gone"}
         case _:
             return {"id": str(GROUP_ID)}

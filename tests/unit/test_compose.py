@@ -26,7 +26,7 @@ def seconds(duration: str) -> int:
 
 
 def test_every_process_of_the_service_is_there() -> None:
-    assert set(OURS) == {"migrate", "worker", "relay", "intake", "housekeeping", "api"}
+    assert set(OURS) == {"migrate", "worker", "relay", "intake", "housekeeping", "notifier", "api"}
     assert set(SERVERS) == {"postgres", "redis", "rabbitmq"}
 
 

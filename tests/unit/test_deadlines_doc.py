@@ -9,9 +9,11 @@ import pytest
 
 from client.broker import HEARTBEAT_SECONDS
 from models.store import engine
+from models.store.deliveries import LEASE_SECONDS
 from settings import Settings
 from tasks.app import RESTORE_SECONDS, VISIBILITY_MARGIN_SECONDS
 from tasks.receiving import DATABASE_WAIT_SECONDS
+from workers.notifying import mail, webhook
 
 ROW = re.compile(r"^\| [^|]+ \| ([\d.]+) \| `([\w.]+)\.(\w+)` \|", re.MULTILINE)
 RECOVERY_SECONDS = 60
@@ -57,6 +59,8 @@ def test_every_row_is_read() -> None:
         (engine.IDLE_TRANSACTION_TIMEOUT_SECONDS, TASK_SECONDS),
         (engine.LOST_PEER_SECONDS, TASK_SECONDS),
         (2 * HEARTBEAT_SECONDS, RECOVERY_SECONDS),
+        (webhook.DEADLINE_SECONDS, LEASE_SECONDS / 2),  # the resolver's own time comes on top
+        (mail.DEADLINE_SECONDS, LEASE_SECONDS / 2),
     ],
 )
 def test_each_bound_is_longer_than_what_it_contains(inner: float, outer: float) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from client import guarded_http
 from client.public_network import ForbiddenAddress, GuardedNetwork
 from tests.document_server import ANSWERS, INVOICE, Server, refusal, resolving, serving, trusting, url
-from workers.engine import documents
 from workers.engine.dispatched_job import Document
 from workers.engine.documents import fetch
 from workers.engine.engine_settings import EngineSettings
@@ -142,7 +142,7 @@ def test_tls_is_with_the_name_though_the_connection_is_to_the_address(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.setattr(documents, "_trust", httpx.create_ssl_context)
+    monkeypatch.setattr(guarded_http, "_trust", httpx.create_ssl_context)
     resolving(monkeypatch, ["127.0.0.1"])
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -18,6 +18,10 @@ CHANGED: dict[str, Any] = {
     "port": 9000,
     "api_keys": (SecretStr("one"), SecretStr("two:read")),
     "worker_concurrency": 7,
+    "webhook_allowed_hosts": ("hooks.internal", "127.0.0.1:8099"),
+    "webhook_allow_http": True,
+    "smtp_url": "smtps://user:p%2Fw@mail.internal:465",
+    "mail_from": "Job groups <jobgroups@example.com>",
     "log_level": "DEBUG",
 }
 

@@ -8,8 +8,8 @@ from models.errors import IllegalTransition, NotFound
 from models.lifecycle import LEGAL, JobStatus, Status
 from tests.unit.group_in_memory import GroupInMemory, data_of, in_status
 
-MAY_HAVE_NO_EFFECT = {names.JOB_REPORT, names.JOB_GROUP_WAKE}
-"""A report that comes too late, a wake-up with nothing due."""
+MAY_HAVE_NO_EFFECT = {names.JOB_REPORT, names.JOB_GROUP_WAKE, names.JOB_GROUP_DISABLE_WEBHOOK}
+"""A report that comes too late, a wake-up with nothing due, a webhook that the group has not."""
 PAIRS = [(status, command) for status in Status for command in LEGAL]
 LEGAL_PAIRS = [(status, command) for status, command in PAIRS if status in LEGAL[command]]
 ILLEGAL_PAIRS = [pair for pair in PAIRS if pair not in LEGAL_PAIRS]

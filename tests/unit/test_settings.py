@@ -36,6 +36,9 @@ def test_every_spelling_of_a_postgresql_address_means_psycopg(monkeypatch: pytes
         ("TASK_TIME_LIMIT_SECONDS", "1"),
         ("OUTCOME_WAIT_SECONDS", "-1"),
         ("LOG_LEVEL", "LOUD"),
+        ("SMTP_URL", "http://mail.internal"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://user:pw/half@mail.internal"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_under_its_name(
@@ -69,6 +72,27 @@ def test_api_keys_are_a_comma_separated_list_that_never_shows_in_a_log(monkeypat
     settings = Settings()
     assert settings.api_keys == (SecretStr("first"), SecretStr("second:read"))
     assert "first" not in repr(settings)
+
+
+def test_mails_need_somebody_they_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBGROUPS_SMTP_URL", "smtp+starttls://user:pw@mail.internal")
+    with pytest.raises(ValidationError) as refusal:
+        Settings()
+    assert refusal.value.errors()[0]["loc"] == ("mail_from",)
+    monkeypatch.setenv("JOBGROUPS_MAIL_FROM", "jobgroups@example.com")
+    assert Settings().smtp_url == "smtp+starttls://user:pw@mail.internal"
+
+
+def test_what_compose_leaves_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SMTP_URL", "MAIL_FROM", "WEBHOOK_ALLOWED_HOSTS"):
+        monkeypatch.setenv(f"JOBGROUPS_{name}", "")
+    settings = Settings()
+    assert (settings.smtp_url, settings.mail_from, settings.webhook_allowed_hosts) == (None, None, ())
+
+
+def test_hosts_are_a_comma_separated_list_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBGROUPS_WEBHOOK_ALLOWED_HOSTS", " Hooks.Internal:8443, 127.0.0.1 ,")
+    assert Settings().webhook_allowed_hosts == ("hooks.internal:8443", "127.0.0.1")
 
 
 def test_require_returns_an_address_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

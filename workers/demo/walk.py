@@ -25,7 +25,7 @@ from workers.supervision.supervisor import Supervisor
 def run() -> None:
     """Start a service of its own in a temporary home, show it at work, and stop it. Raises where a step fails."""
     with tempfile.TemporaryDirectory(prefix="jobgroups-demo-") as home:
-        starting = console.status("Starting PostgreSQL, Redis, worker, relay, intake, housekeeping and the API …")
+        starting = console.status("Starting PostgreSQL, Redis and the processes of the service …")
         starting.start()
         with Supervisor(Settings(home=Path(home), port=0)) as service:
             starting.stop()

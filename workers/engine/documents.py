@@ -1,10 +1,7 @@
 """Fetching documents from where strangers say they are."""
 
 import hashlib
-import ssl
 import time
-from collections.abc import Mapping
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,14 +9,15 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 import httpx
 
-from client.public_network import ForbiddenAddress, GuardedNetwork
+from client.guarded_http import Unreachable, exchange
+from client.public_network import ForbiddenAddress
 from workers.engine.dispatched_job import Document
 from workers.engine.engine_settings import EngineSettings
 from workers.engine.reader import Unreadable
 
 WORTH_ANOTHER_TRY = {408, 425, 429}
 NOT_THERE = {404, 410}
-_HEADERS: Mapping[bytes | str, bytes | str] = {
+_HEADERS = {
     "Accept": "application/pdf, image/*",
     "Accept-Encoding": "identity",
     "User-Agent": "jobgroups-engine",
@@ -75,36 +73,14 @@ def _path_below(root: Path | None, uri: str) -> Path:
 
 
 def _download(uri: str, settings: EngineSettings) -> bytes:
-    address = _web_address(uri)
-    network = GuardedNetwork(settings.allowed_hosts, time.monotonic() + settings.fetch_timeout_seconds)
+    deadline = time.monotonic() + settings.fetch_timeout_seconds
     try:
-        with (
-            httpcore.ConnectionPool(_trust(), network_backend=network) as pool,
-            pool.stream("GET", str(address), headers=_HEADERS) as response,
-        ):
+        with exchange("GET", uri, _HEADERS, allowed_hosts=settings.allowed_hosts, deadline=deadline) as response:
             return _body(response, settings)
     except ForbiddenAddress as error:
         raise _forbidden(str(error)) from error
-    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, ssl.SSLError) as error:
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise Unreadable("document_unreachable", reason, retryable=True) from error
-
-
-def _web_address(uri: str) -> httpx.URL:
-    try:
-        address = httpx.URL(uri)
-        # The host is decoded, and so judged, when it is asked for; the port by nobody before the socket.
-        anonymous, host, port = not address.userinfo, address.host, urlsplit(uri).port
-    except (httpx.InvalidURL, ValueError) as error:
-        raise _forbidden(f"no web address: {error}") from error
-    if not (anonymous and host) or port == 0:
-        raise _forbidden("an address must name a host, and neither user nor password")
-    return address
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
+    except Unreachable as error:
+        raise Unreadable("document_unreachable", str(error), retryable=True) from error
 
 
 def _body(response: httpcore.Response, settings: EngineSettings) -> bytes:

@@ -17,8 +17,8 @@ from client.feed import Feed, FeedRefused, PositionGone
 from logs import configure_logging
 from models import names
 from models.events import ROUTING_KEYS
+from models.interest import check_pattern, interest_in
 from models.store.outbox import cloud_event_of
-from models.topics import check_pattern, interest_in
 from settings import Settings
 from workers.exit_codes import ExitCode
 from workers.operating.api_address import api_address, is_loopback

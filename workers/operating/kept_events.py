@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping
 
+from models.interest import Interest
 from models.store.engine import make_async_engine
 from models.store.feed import kept, read_page
-from models.topics import Interest
 
 
 class NotKept(Exception):  # noqa: N818 - a state

@@ -1,5 +1,7 @@
 """Settings written back as environment variables: for the processes of a service, and for its clients."""
 
+from pydantic import SecretStr
+
 from settings import Settings
 
 ADDRESSES = ("JOBGROUPS_DATABASE_URL", "JOBGROUPS_BROKER_URL", "JOBGROUPS_REDIS_URL")
@@ -20,6 +22,6 @@ def of_client(settings: Settings, url: str, api_key: str) -> dict[str, str]:
 
 def _text(value: object) -> str:
     if isinstance(value, tuple):
-        return ",".join(key.get_secret_value() for key in value)
+        return ",".join(each.get_secret_value() if isinstance(each, SecretStr) else each for each in value)
     # A shell hands the address to psql as well, which knows no drivers.
     return str(value).replace("postgresql+psycopg://", "postgresql://", 1)

@@ -22,7 +22,7 @@ from workers.supervision.processes import ChildProcess, ProcessSpec, StartError
 
 GRACE_SECONDS = {"worker": 20.0}
 """A worker finishes the task in its hands; one that takes longer is redelivered."""
-START_ORDER = ("housekeeping", "relay", "worker", "intake", "api")
+START_ORDER = ("housekeeping", "relay", "notifier", "worker", "intake", "api")
 """They end in the opposite order: no new work first, then what is left is done and published."""
 MIGRATION_TIMEOUT_SECONDS = 120.0
 READY_TIMEOUT_SECONDS = 60.0
