@@ -56,9 +56,9 @@ def _commands_chunk(connection: Connection, cutoff: datetime) -> int:
 
 
 def _events_chunk(connection: Connection, cutoff: datetime) -> int:
-    """From the oldest on, up to the first that is not old enough or still to be delivered: readers of the feed count on
-    there being no gap, so that nobody may skip what another has locked. The newest stays, since the relay counts on from
-    it.
+    """From the oldest on, up to the first that is not old enough, or still to be delivered: readers of the feed count
+    on there being no gap, so that nobody may skip what another has locked. The newest stays, since the relay counts on
+    from it.
 
     The oldest are looked at whether they are old enough or not: a search for old ones would, when the last of them is
     gone, read all the others."""
