@@ -33,6 +33,7 @@ OF_THE_DATABASE = (
     "relay",
     "outbox",
     "housekeeping",
+    "notifier",
     "dead letters",
     "API keys",
 )
@@ -181,6 +182,19 @@ def test_no_relay_and_no_housekeeping(diagnose: Ask, own_database: str) -> None:
     assert diagnosis.verdicts("relay", "outbox", "housekeeping") == [FAULT, FINE, FAULT]
     assert "jobgroups relay" in diagnosis.text_of("relay")
     assert "jobgroups housekeeping" in diagnosis.text_of("housekeeping")
+
+
+def test_deliveries_that_nobody_makes(diagnose: Ask, own_database: str) -> None:
+    assert diagnose(own_database).verdicts("notifier") == [FINE]
+    engine = make_engine(own_database)
+    webhook = {"type": "webhook", "url": "https://accounting.example/hook"}
+    handle(engine, [create(new_id(), notifications={"channels": [webhook]})])
+    engine.dispose()
+    execute(own_database, "UPDATE deliveries SET next_attempt_at = now() - interval '2 minutes'")
+    diagnosis = diagnose(own_database)
+    assert diagnosis.verdicts("notifier") == [FAULT]
+    assert "jobgroups notifier" in diagnosis.text_of("notifier")
+    execute(own_database, "TRUNCATE deliveries")
 
 
 def test_a_backlog_that_stands_still(diagnose: Ask, own_database: str) -> None:

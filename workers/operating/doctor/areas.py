@@ -26,6 +26,7 @@ DATABASE = Area(
         "relay": processes.relay,
         "outbox": processes.outbox,
         "housekeeping": processes.housekeeping,
+        "notifier": processes.notifier,
         "dead letters": database.dead_letters,
         "API keys": database.keys,
     },

@@ -66,6 +66,22 @@ def housekeeping(database: Database) -> Finding:
     return fine("It works, and nothing is overdue.")
 
 
+@reads_tables
+def notifier(database: Database) -> Finding:
+    """Say whether webhooks and people are told. Without groups that name some, nobody needs a notifier."""
+    works = any(map(_works, vital_signs.silences_of(database.connection, vital_signs.NOTIFIER)))
+    before = datetime.now(UTC) - timedelta(seconds=OVERDUE_SECONDS)
+    count = vital_signs.overdue_deliveries_count(database.connection, before)
+    if count and not works:
+        return fault(f"{count} deliveries are due, and none works to make them.", _start("notifier"))
+    if count:
+        return warning(
+            f"One works, and yet {count} deliveries have been due for more than {OVERDUE_SECONDS} s.",
+            "A receiver that hangs may hold up its own; the notifier's log says more.",
+        )
+    return fine("One works, and nothing is overdue." if works else "None works, and nothing is to be delivered.")
+
+
 def _works(silence: timedelta | None) -> bool:
     """What this role may not know counts as work."""
     return silence is None or silence.total_seconds() <= SILENCE_SECONDS
