@@ -3,6 +3,8 @@
 import asyncio
 from email.errors import MessageError
 from email.message import EmailMessage
+from functools import cache
+from threading import Thread
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
@@ -25,7 +27,8 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
     except (ValueError, MessageError):
         return Attempt(Verdict.GIVE_UP, error="no mail can have this address")
     try:
-        asyncio.run(_send(message, claim.target.address, urlsplit(settings.smtp_url)))
+        sending = _send(message, claim.target.address, urlsplit(settings.smtp_url))
+        asyncio.run_coroutine_threadsafe(sending, _loop()).result()
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused(error.recipients[0], for_good=_is_final(error.recipients[0]))
     except aiosmtplib.SMTPDataError as error:
@@ -37,6 +40,14 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
         # Their texts tell of servers, never of passwords; but some have none.
         return Attempt(Verdict.RETRY, error=f"{type(error).__name__}: {error}".removesuffix(": "))
     return Attempt(Verdict.DELIVERED, aiosmtplib.SMTPStatus.completed)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all mails: a loop that ended with its mail would leave connections that are still being closed."""
+    loop = asyncio.new_event_loop()
+    Thread(target=loop.run_forever, name="mail", daemon=True).start()
+    return loop
 
 
 async def _send(message: EmailMessage, recipient: str, server: SplitResult) -> None:
