@@ -1,6 +1,6 @@
 """The processes that PostgreSQL knows, judged by what they did of late: one that stands still is connected too.
 
-Relay and housekeeping ask the database something every second, whether there is work or not.
+Relay, housekeeping and notifier ask the database something every second, whether there is work or not.
 """
 
 import time
@@ -64,6 +64,15 @@ def housekeeping(database: Database) -> Finding:
             "Its log says what keeps it.",
         )
     return fine("It works, and nothing is overdue.")
+
+
+def notifier(database: Database) -> Finding:
+    """Say whether somebody sends notifications."""
+    if any(map(_works, vital_signs.silences_of(database.connection, vital_signs.NOTIFIER))):
+        return fine("One works.")
+    return fault(
+        f"None has asked the database anything for {SILENCE_SECONDS} s: webhooks and mails wait.", _start("notifier")
+    )
 
 
 def _works(silence: timedelta | None) -> bool:
