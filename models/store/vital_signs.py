@@ -10,9 +10,8 @@ from models.store.outbox import RELAY_LOCK
 from models.store.tables import api_keys, dead_letters, events
 
 HOUSEKEEPING = "jobgroups housekeeping"
-"""The name under which housekeeping is known to PostgreSQL."""
 NOTIFIER = "jobgroups notifier"
-"""The same of the notifier."""
+"""The names under which these processes are known to PostgreSQL."""
 
 # A frozen process keeps its connection: that it was used a moment ago is what tells one that works.
 _SILENCE = """

@@ -5,7 +5,8 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from functools import cache
 from threading import Thread
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
@@ -27,7 +28,7 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
     except (ValueError, MessageError):
         return Attempt(Verdict.GIVE_UP, error="no mail can have this address")
     try:
-        sending = _send(message, claim.target.address, urlsplit(settings.smtp_url))
+        sending = _send(message, claim.target.address, settings.smtp_url)
         asyncio.run_coroutine_threadsafe(sending, _loop()).result()
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused(error.recipients[0], for_good=_is_final(error.recipients[0]))
@@ -50,19 +51,22 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _send(message: EmailMessage, recipient: str, server: SplitResult) -> None:
+def server_options(url: str) -> dict[str, Any]:
+    """Return how aiosmtplib names the mail server at `url`, and who asks."""
+    server = urlsplit(url)
+    return {
+        "hostname": server.hostname,
+        "port": server.port or _PORTS[server.scheme],
+        "username": unquote(server.username) if server.username else None,
+        "password": unquote(server.password) if server.password else None,
+        "use_tls": server.scheme == "smtps",
+        "start_tls": server.scheme == "smtp+starttls",
+    }
+
+
+async def _send(message: EmailMessage, recipient: str, url: str) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
-        await aiosmtplib.send(
-            message,
-            recipients=[recipient],
-            hostname=server.hostname,
-            port=server.port or _PORTS[server.scheme],
-            username=unquote(server.username) if server.username else None,
-            password=unquote(server.password) if server.password else None,
-            use_tls=server.scheme == "smtps",
-            start_tls=server.scheme == "smtp+starttls",
-            timeout=DEADLINE_SECONDS,
-        )
+        await aiosmtplib.send(message, recipients=[recipient], timeout=DEADLINE_SECONDS, **server_options(url))
 
 
 def _is_final(answer: aiosmtplib.SMTPResponseException) -> bool:
