@@ -1,24 +1,13 @@
 """What is still to be delivered is kept, and what has ended is forgotten in time."""
 
-from collections.abc import Iterator
-
-import pytest
 from sqlalchemy import Engine
 
-from models.store.engine import make_engine
 from models.store.retention import forget_deliveries, forget_events
 from tests.commands import select
 from tests.integration.notifying import deliveries, delivery, dispatcher_of, group_with, send_due, url_of, webhook
 from tests.webhook_receiver import answer, receiving
 
 OLD = "now() - interval '31 days'"
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 def sql(engine: Engine, statement: str) -> int:
