@@ -43,6 +43,11 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
     return Attempt(Verdict.DELIVERED, aiosmtplib.SMTPStatus.completed)
 
 
+def greet(smtp_url: str, timeout_seconds: float) -> None:
+    """Log in to the mail server, and send nothing. Raises aiosmtplib's SMTPException, or OSError."""
+    asyncio.run_coroutine_threadsafe(_greet(smtp_url, timeout_seconds), _loop()).result()
+
+
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
     """One for all mails: a loop that ended with its mail would leave connections that are still being closed."""
@@ -51,9 +56,21 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def server_options(url: str) -> dict[str, Any]:
-    """Return how aiosmtplib names the mail server at `url`, and who asks."""
-    server = urlsplit(url)
+async def _send(message: EmailMessage, recipient: str, smtp_url: str) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await aiosmtplib.send(message, recipients=[recipient], timeout=DEADLINE_SECONDS, **_server(smtp_url))
+
+
+async def _greet(smtp_url: str, timeout_seconds: float) -> None:
+    async with (
+        asyncio.timeout(timeout_seconds),
+        aiosmtplib.SMTP(timeout=timeout_seconds, **_server(smtp_url)),
+    ):
+        pass
+
+
+def _server(smtp_url: str) -> dict[str, Any]:
+    server = urlsplit(smtp_url)
     return {
         "hostname": server.hostname,
         "port": server.port or _PORTS[server.scheme],
@@ -62,11 +79,6 @@ def server_options(url: str) -> dict[str, Any]:
         "use_tls": server.scheme == "smtps",
         "start_tls": server.scheme == "smtp+starttls",
     }
-
-
-async def _send(message: EmailMessage, recipient: str, url: str) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        await aiosmtplib.send(message, recipients=[recipient], timeout=DEADLINE_SECONDS, **server_options(url))
 
 
 def _is_final(answer: aiosmtplib.SMTPResponseException) -> bool:
