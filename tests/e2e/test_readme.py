@@ -109,9 +109,12 @@ def running(block: Block, environment: dict[str, str], printed: Path, folder: Pa
 
 
 def declare_the_engines_queue(broker_url: str) -> None:
-    """The reader gives the engine a moment to start; here the queue that it makes is made at once."""
+    """The reader gives the engine a moment to start; here the queue that it makes is made at once, and is empty: other
+    tests dispatch jobs by the thousand."""
     with connect(broker_url) as connection:
-        ENGINE_QUEUE(connection).declare()
+        queue = ENGINE_QUEUE(connection)
+        queue.declare()
+        queue.purge()
 
 
 def some_jobs_were_read(service: Supervisor) -> bool:

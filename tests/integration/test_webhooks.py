@@ -146,8 +146,9 @@ def test_after_three_days_it_is_given_up(engine: Engine) -> None:
     assert given_up["ended_at"]
 
 
-@pytest.mark.parametrize("said", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
-def test_a_receiver_may_ask_for_patience(engine: Engine, said: str) -> None:
+@pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
+def test_a_receiver_may_ask_for_patience(engine: Engine, as_date: bool) -> None:
+    said = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True) if as_date else "3600"
     with receiving(busy=answer(503, Retry_After=said)) as receiver:
         group_with(engine, webhook(receiver.url("busy")))
         send_due(dispatcher_of(engine))
