@@ -28,7 +28,7 @@ run: $(STAMP) ## start everything and keep it up until Ctrl-C
 
 .PHONY: test
 test: $(STAMP) ## run every test
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
 
 .PHONY: faults
 faults: $(STAMP) ## break everything, on both brokers, three times over (an hour); writes docs/faults.md

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from xdist import is_xdist_worker
 
 from models.store.migrations import upgrade
 from models.store.tables import metadata
@@ -17,18 +18,24 @@ from workers.supervision import embedded_postgres, embedded_redis
 from workers.supervision.supervisor import Supervisor
 
 
-def pytest_configure() -> None:
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of the cores: each process of tests has a database, brokers and a service of its own beside it."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Give this run a folder of its own for everything temporary.
 
     Where tests run as root, PostgreSQL runs under another account. pytest's folder is one for all runs of a user, and
     each run that starts closes it to everybody else, the PostgreSQL of another run included.
     """
-    os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="jobgroups-tests-")
+    if not is_xdist_worker(session):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="jobgroups-tests-")
 
 
-def pytest_sessionfinish(exitstatus: int) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Keep the logs of a run that failed."""
-    if exitstatus == pytest.ExitCode.OK:
+    if exitstatus == pytest.ExitCode.OK and not is_xdist_worker(session):
         shutil.rmtree(os.environ["PYTEST_DEBUG_TEMPROOT"], ignore_errors=True)
 
 

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
 from settings import Settings
 
 GROUPS = "/ocr-invoice-job-groups"
+UNKNOWN_GROUP = f"{GROUPS}/{UUID(int=0)}"
 PROBLEM = "application/problem+json"
 STUB = (sys.executable, "-m", "api_stub")
 START_TIMEOUT_SECONDS = 30.0

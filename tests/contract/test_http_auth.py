@@ -11,6 +11,7 @@ import pytest
 from tests.contract.http_api import (
     GROUPS,
     STUB,
+    UNKNOWN_GROUP,
     Service,
     address,
     client_of,
@@ -25,15 +26,15 @@ READER = "reader-key-of-this-test"
 
 READS = [
     ("GET", GROUPS),
-    ("GET", f"{GROUPS}/{uuid4()}"),
-    ("GET", f"{GROUPS}/{uuid4()}/jobs"),
+    ("GET", UNKNOWN_GROUP),
+    ("GET", f"{UNKNOWN_GROUP}/jobs"),
     ("GET", "/commands/none"),
 ]
 WRITES = [
     ("POST", GROUPS),
-    ("PUT", f"{GROUPS}/{uuid4()}"),
-    ("PATCH", f"{GROUPS}/{uuid4()}"),
-    ("DELETE", f"{GROUPS}/{uuid4()}"),
+    ("PUT", UNKNOWN_GROUP),
+    ("PATCH", UNKNOWN_GROUP),
+    ("DELETE", UNKNOWN_GROUP),
 ]
 
 

@@ -165,7 +165,7 @@ def test_an_outcome_within_the_preferred_wait_is_the_answer(api: httpx.Client, p
 
 
 def test_an_unknown_command_is_not_pending(api: httpx.Client) -> None:
-    for id_ in (str(uuid4()), "x", "a" * 200):
+    for id_ in (str(uuid4()), "never-sent", "a" * 200):
         problem_of(api.get(f"/commands/{id_}"), 404, "not_found")
     problem_of(api.get(f"/commands/{'a' * 201}"), 422, "validation_failed")
 

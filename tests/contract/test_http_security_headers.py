@@ -8,7 +8,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from api_stub.app import create_app
 from api_stub.security_headers import EVERYWHERE
 from models.commands import MAX_COMMAND_BYTES
 from settings import Settings
-from tests.contract.http_api import GROUPS, Service, address, client_of, new_group, problem_of, stub_of
+from tests.contract.http_api import GROUPS, UNKNOWN_GROUP, Service, address, client_of, new_group, problem_of, stub_of
 
 JSON = {"Content-Type": "application/json"}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -38,7 +37,7 @@ def api(service: Service) -> Iterator[httpx.Client]:
         ("POST", GROUPS, {"headers": JSON, "content": b"{"}, 400),
         ("GET", GROUPS, {"headers": {"X-API-Key": ""}}, 401),
         ("GET", "/nothing", {}, 404),
-        ("GET", f"{GROUPS}/{uuid4()}", {}, 404),
+        ("GET", UNKNOWN_GROUP, {}, 404),
         ("DELETE", GROUPS, {}, 405),
         ("POST", GROUPS, {"headers": JSON, "content": b" " * (MAX_COMMAND_BYTES + 1)}, 413),
         ("POST", GROUPS, {"content": b"{}"}, 415),

@@ -64,7 +64,7 @@ def test_what_others_wait_for_has_a_health_check(name: str) -> None:
     assert seconds(check["timeout"]) <= seconds(check["interval"])
 
 
-@pytest.mark.parametrize("name", set(OURS) - {"migrate"})
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate"}))
 def test_a_process_starts_after_the_schema_and_the_servers(name: str) -> None:
     conditions = {of: each["condition"] for of, each in OURS[name]["depends_on"].items()}
     assert conditions == {
