@@ -23,7 +23,8 @@ def _folded(text: str) -> str:
 def search_vector(fields: JobGroupFields) -> str:
     """Return the tsvector literal of a group's searchable texts, a word as often as it occurs: PostgreSQL keeps one.
     Words are letters and digits: none needs quotes."""
-    return " ".join(words_of("\n".join((fields.name, fields.description or "", fields.batch_number or "", *fields.tags))))
+    texts = (fields.name, fields.description or "", fields.batch_number or "", *fields.tags)
+    return " ".join(words_of("\n".join(texts)))
 
 
 def search_queries(text: str) -> list[str]:
