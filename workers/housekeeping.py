@@ -6,6 +6,7 @@ from threading import Event
 import structlog
 from sqlalchemy import Engine
 
+from client.span_export import start_tracing
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.retention import forget_commands, forget_deliveries, forget_events, forget_jobs
@@ -27,6 +28,7 @@ def run(settings: Settings) -> None:
     Two of these, on one machine or two, do no harm.
     """
     configure_logging(settings.log_level)
+    start_tracing("housekeeping")
     engine = make_engine(settings.require("database_url"), name=HOUSEKEEPING)
     tidied_at = float("-inf")
 

@@ -7,10 +7,12 @@ is passed on twice, because this process died in between, has the same command i
 from collections.abc import Sequence
 from threading import Event
 
+import structlog
 from sqlalchemy import Engine
 
 from client.broker import broker_errors, is_redis
 from client.producer import BrokerUnavailable, CommandProducer
+from client.span_export import start_tracing
 from logs import configure_logging
 from models import names
 from models.command_document import UnreadableDocument, read_document
@@ -27,10 +29,13 @@ from workers.lifetime import run_until_stopped
 
 CONFIRM_SECONDS = 15
 
+log = structlog.get_logger()
+
 
 def run(settings: Settings) -> None:
     """Take commands in until told to stop."""
     configure_logging(settings.log_level)
+    start_tracing("intake")
     broker_url = settings.require("broker_url")
     engine = make_engine(settings.require("database_url"))
 
@@ -60,19 +65,23 @@ def _send(
     messages: Sequence[Received], producer: CommandProducer
 ) -> tuple[list[Received], list[tuple[Received, DeadLetter]]]:
     """Send every command among `messages` and wait for the broker's word; return those, and what was no command."""
-    sent, dead, confirmations = [], [], []
+    sent, ids, dead, confirmations = [], [], [], []
     for message in messages:
         if message.dead:
             dead.append((message, message.dead))
             continue
         try:
-            confirmations.append(producer.send(_command(message.body)))
+            command = _command(message.body)
+            confirmations.append(producer.send(command))
             sent.append(message)
+            ids.append(command.id)
         except (UnreadableDocument, ValueError) as error:
             letter = DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body)
             dead.append((message, letter))
     for confirmation in confirmations:
         confirmation.result(CONFIRM_SECONDS)
+    if ids:
+        log.info("commands_passed_on", command_ids=ids)
     return sent, dead
 
 

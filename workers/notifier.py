@@ -7,6 +7,7 @@ them to the end of their lease, and they are sent again under the same ids.
 
 from threading import Event
 
+from client.span_export import start_tracing
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.unit_of_work import ConcurrentWrite
@@ -25,6 +26,7 @@ STOP_SECONDS = 3.0
 def run(settings: Settings) -> None:
     """Send what is due until told to stop. Any number of these share the work."""
     configure_logging(settings.log_level)
+    start_tracing("notifier")
     engine = make_engine(settings.require("database_url"), pool_size=2, name=NOTIFIER)
     dispatcher = Dispatcher(engine, settings)
 

@@ -5,10 +5,12 @@ from functools import partial
 
 from billiard import pool
 from celery.apps.worker import Worker
+from celery.signals import worker_process_init, worker_process_shutdown
 from kombu.serialization import register
 from kombu.utils.json import dumps, loads
 
 from client.broker import is_redis
+from client.span_export import start_tracing, stop_tracing
 from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
@@ -43,6 +45,18 @@ def run(settings: Settings) -> int:
     gc.freeze()
     worker.start()
     return int(worker.exitcode or 0)
+
+
+@worker_process_init.connect
+def _trace_in_child(**_: object) -> None:
+    """A thread sends the spans, and no thread survives a fork."""
+    start_tracing("worker")
+
+
+@worker_process_shutdown.connect
+def _send_last_spans(**_: object) -> None:
+    """A pool child ends without what Python does at the end."""
+    stop_tracing()
 
 
 def _read_plain_json() -> None:
