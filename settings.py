@@ -79,6 +79,9 @@ class Settings(BaseSettings):
         description="the mail server: smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT; absent: no mail",
     )
     mail_from: str | None = Field(None, validate_default=True, description="the address that mails come from")
+    heartbeat_file: Path | None = Field(
+        None, description="touched by a process, each second, as long as it makes progress; absent: none"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("database_url")

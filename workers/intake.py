@@ -22,6 +22,7 @@ from models.store.engine import DatabaseUnavailable, make_engine
 from settings import Settings
 from tasks.connections import redis
 from tasks.dead_letters import bury_messages
+from workers.heartbeat import Heartbeat
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
@@ -48,7 +49,8 @@ def run(settings: Settings) -> None:
         finally:
             source.close()
 
-    run_until_stopped(take_in, (DatabaseUnavailable, BrokerUnavailable, *broker_errors(broker_url)))
+    errors = (DatabaseUnavailable, BrokerUnavailable, *broker_errors(broker_url))
+    run_until_stopped(take_in, errors, Heartbeat(settings.heartbeat_file))
 
 
 def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:

@@ -13,6 +13,7 @@ from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import NOTIFIER
 from settings import Settings
+from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.notifying.dispatcher import Dispatcher
 from workers.notifying.hearing import hearing
@@ -38,5 +39,5 @@ def run(settings: Settings) -> None:
                 if not dispatcher.work():
                     dispatcher.news.wait(POLL_SECONDS)
 
-    run_until_stopped(notify, (DatabaseUnavailable, ConcurrentWrite))
+    run_until_stopped(notify, (DatabaseUnavailable, ConcurrentWrite), Heartbeat(settings.heartbeat_file))
     dispatcher.finish(STOP_SECONDS)

@@ -19,6 +19,7 @@ from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, read_in_order, stamp, unpublished, wait_for_events
 from settings import Settings
 from workers.event_spans import publishing
+from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.publisher import EventPublisher
 
@@ -47,7 +48,7 @@ def run(settings: Settings) -> None:
             # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
             engine.dispose()
 
-    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors(broker_url)))
+    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors(broker_url)), Heartbeat(settings.heartbeat_file))
 
 
 def _take_the_lead(connection: Connection, stop: Event) -> bool:

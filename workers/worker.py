@@ -15,7 +15,9 @@ from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
 from tasks.commands import CommandTask
+from workers.heartbeat import Heartbeat
 from workers.pool_watch import PoolWatch
+from workers.worker_heartbeat import WorkerHeartbeat
 
 LAST_RESULT_SECONDS = 2
 """How long a pool child that ends waits for its last result to be read."""
@@ -28,7 +30,7 @@ def run(settings: Settings) -> int:
     configure(app, settings)
     app.conf.worker_consumer = "workers.guarded_consumer:GuardedConsumer"
     CommandTask.Request = "workers.guarded_request:GuardedRequest"
-    app.steps["worker"].add(PoolWatch)
+    app.steps["worker"].update((PoolWatch, WorkerHeartbeat))
     _read_plain_json()
     _let_children_go()
     if is_redis(settings.require("broker_url")):
@@ -40,6 +42,7 @@ def run(settings: Settings) -> int:
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
+        heartbeat=Heartbeat(settings.heartbeat_file),
     )
     # Before the fork: neither parent nor children look through what is there for good each time they collect garbage.
     gc.freeze()
