@@ -41,7 +41,7 @@ def run(settings: Settings) -> int:
         # None of these serves one queue with one kind of task; each costs messages on the broker.
         without_gossip=True,
         without_mingle=True,
-        without_heartbeat=True,
+        without_heartbeat=not settings.task_events,
         heartbeat=Heartbeat(settings.heartbeat_file),
     )
     # Before the fork: neither parent nor children look through what is there for good each time they collect garbage.
