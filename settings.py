@@ -60,6 +60,9 @@ class Settings(BaseSettings):
 
     worker_concurrency: int = Field(2, ge=1, le=256, description="pool children of one worker process")
     task_time_limit_seconds: int = Field(30, ge=30, le=500, description="a pool child that works longer is killed")
+    task_events: bool = Field(
+        False, description="whether workers tell Flower, and its like, of each task they carry out"
+    )
     outcome_wait_seconds: float = Field(10.0, ge=0, le=60, description="how long an HTTP write waits for its outcome")
     publish_timeout_seconds: float = Field(5.0, gt=0, le=60, description="deadline for handing over to the broker")
     inbox_retention_days: int = Field(90, ge=1, description="how long a repeated command id is recognised")
@@ -79,6 +82,9 @@ class Settings(BaseSettings):
         description="the mail server: smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT; absent: no mail",
     )
     mail_from: str | None = Field(None, validate_default=True, description="the address that mails come from")
+    heartbeat_file: Path | None = Field(
+        None, description="touched by a process, each second, as long as it makes progress; absent: none"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("database_url")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from api_stub.app import create_app
 from api_stub.strict_http import StrictHttp
+from client.span_export import start_tracing
 from logs import configure_logging
 from settings import MissingSetting, Settings, explain
 
@@ -77,6 +78,7 @@ def main() -> None:
     try:
         settings = Settings()
         configure_logging(settings.log_level)
+        start_tracing("api")
         server = Server(create_app(settings), settings)
         sockets = [_shared_socket(settings.host, settings.port)] if settings.port_shared else None
     except MissingSetting as error:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
 from api_stub import (
@@ -28,12 +29,17 @@ from api_stub.rate_limits import RateLimits, TellRateLimit
 from api_stub.request_ids import EchoRequestId
 from api_stub.security_headers import SecurityHeaders
 from api_stub.tallies import Tallies
+from client import tracing
 from models.names import API_VERSION
 from settings import Settings
 
 TITLE = "OCR Invoice Job Group API"
 DESCRIPTION = """Batches of invoices for OCR. Writes are commands on a queue: a write waits for its command's outcome
 and answers with the group as it then is, or with 202 and where to look for the outcome."""
+
+
+UNTRACED = frozenset({"/healthz", "/readyz", "/events"})
+"""Asked every few seconds, or without an end."""
 
 
 class JobGroupApi(FastAPI):
@@ -49,6 +55,19 @@ class JobGroupApi(FastAPI):
         for kind, named in openapi.components().items():
             document["components"].setdefault(kind, {}).update(named)
         return document
+
+
+def _telemetry() -> TelemetryConfig:
+    """FastAPI's own spans of requests, and nothing else of what it can tell OpenTelemetry."""
+    return {
+        "tracing": tracing.is_on(),
+        "tracer_provider": tracing.provider(),
+        "exclude": lambda scope: scope.get("path") in UNTRACED,
+        "operation_spans": False,
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,
+    }
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -75,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
+        telemetry=_telemetry(),
     )
     app.add_middleware(TellRateLimit)
     docs_page.install(app)

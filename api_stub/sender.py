@@ -10,6 +10,7 @@ import structlog
 from fastapi import Depends, Header, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
 from api_stub import headers, pending
@@ -18,6 +19,7 @@ from api_stub.documents import CommandAccepted, PendingCommand, json_response
 from api_stub.headers import Preference
 from api_stub.known_keys import Caller
 from api_stub.problems import Problem
+from client import tracing
 from client.producer import BrokerUnavailable
 from models import names
 from models.commands import CommandEnvelope
@@ -48,6 +50,7 @@ class CommandSender:
         Raises Problem where the command was rejected, or the broker did not take it.
         """
         envelope = self._envelope(type_, data)
+        bind_contextvars(command_id=envelope.id, correlation_id=envelope.correlation_id, **_trace_of(envelope))
         with self.backends.outcomes.expecting(envelope) as arrival:
             await self._publish(envelope)
             seconds = self.preference.wait(self.backends.settings.outcome_wait_seconds)
@@ -82,6 +85,7 @@ class CommandSender:
         try:
             async with asyncio.timeout(self.backends.settings.publish_timeout_seconds):
                 await self.backends.producer.send(envelope)
+            log.info("command_sent", command_type=envelope.type)
         except (BrokerUnavailable, TimeoutError):
             raise Problem.unavailable(
                 f"the broker did not confirm command {envelope.id}, which may still be carried out: "
@@ -94,13 +98,18 @@ class CommandSender:
         try:
             return await respond(outcome)
         except (DatabaseUnavailable, NoFreeConnection) as error:
-            log.warning("effect_not_shown", command_id=envelope.id, error=repr(error))
+            log.warning("effect_not_shown", error=repr(error))
             return await self._accept(envelope)
 
     async def _accept(self, envelope: CommandEnvelope) -> Response:
         await pending.remember(self.backends.redis, envelope.id, envelope.type)
         accepted = CommandAccepted(data=PendingCommand(command_id=envelope.id, type=envelope.type))
         return json_response(accepted, status=202, headers={"Location": _address(envelope)})
+
+
+def _trace_of(envelope: CommandEnvelope) -> dict[str, str]:
+    trace_id = tracing.trace_id(tracing.current() or envelope.traceparent)
+    return {"trace_id": trace_id} if trace_id else {}
 
 
 def _address(envelope: CommandEnvelope) -> str:

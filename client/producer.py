@@ -12,7 +12,7 @@ import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from celery import Celery
@@ -20,6 +20,7 @@ from kombu.messaging import Producer
 from kombu.utils.uuid import uuid
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_random_exponential
 
+from client import message_spans, tracing
 from client.broker import COMMAND_QUEUE, broker_errors, celery_settings, is_redis
 from models import names
 from models.commands import MAX_BATCH_BYTES, MAX_BATCH_COUNT, CommandEnvelope
@@ -52,7 +53,7 @@ class _Waiting:
     command: str
     """JSON in ASCII: as many bytes as characters."""
     give_up_at: float
-    confirmed: Confirmation = field(default_factory=Confirmation)
+    confirmed: Confirmation
 
 
 class CommandProducer:
@@ -101,8 +102,11 @@ class CommandProducer:
         """
         if nests_deeper(envelope.data, MAX_NESTING):
             raise ValueError(f"data must not nest deeper than {MAX_NESTING} levels")
+        confirmed = Confirmation()
+        if tracing.is_on():
+            envelope = message_spans.sending(envelope, self._celery.conf.broker_url, confirmed)
         command = json.dumps(envelope.model_dump(mode="json", exclude_none=True))
-        waiting = _Waiting(command, time.monotonic() + self._patience_seconds)
+        waiting = _Waiting(command, time.monotonic() + self._patience_seconds, confirmed)
         if self._closing.is_set():
             waiting.confirmed.set_exception(BrokerUnavailable("this producer was closed"))
             return waiting.confirmed

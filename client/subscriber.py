@@ -16,6 +16,7 @@ from uuid import uuid4
 from client.broker import broker_errors, connect, is_redis
 from client.event_queue import EventQueue, declare, event_queue
 from client.memory import Event, Handler, Memory, NoMemory
+from client.message_spans import handling
 from client.parking import park
 from client.pauses import LONGEST_PAUSE_SECONDS, growing_pause
 from client.rabbitmq_queue import RabbitMQQueue
@@ -117,7 +118,9 @@ class Subscriber:
         failures = 0
         while not leaving.is_set():
             try:
-                self._memory.handle(_event_in(body), self._handler)
+                event = _event_in(body)
+                with handling(event, self._queue.name, self._broker_url):
+                    self._memory.handle(event, self._handler)
                 return True
             except NotNow as error:
                 log.warning("events in %s have to wait: %r", self._queue.name, error.__cause__ or error)

@@ -36,7 +36,7 @@ def configure(celery: Celery, settings: Settings) -> None:
         worker_prefetch_multiplier=16,
         worker_concurrency=settings.worker_concurrency,
         worker_hijack_root_logger=False,
-        worker_send_task_events=False,
+        worker_send_task_events=settings.task_events,
         # A message could otherwise end the worker, or make it drop commands unread (`shutdown`, `revoke`). And its
         # queue is exclusive: RabbitMQ refuses it to a worker whose lost connection it still believes in, which ends it.
         worker_enable_remote_control=False,

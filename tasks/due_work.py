@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -10,6 +11,7 @@ from uuid_utils.compat import uuid7
 from models import names
 from models.commands import CommandEnvelope
 from models.store.due import groups_due, groups_finished
+from tasks.following import follow
 from tasks.handling import handle
 
 CHUNK_COUNT = 100
@@ -41,7 +43,7 @@ def _repeat(engine: Engine, command_type: str, find: Callable[[Connection], Sequ
         with engine.connect() as connection:
             group_ids = find(connection)
         if group_ids:
-            handle(engine, [_command(command_type, group_id) for group_id in group_ids])
+            follow([_command(command_type, group_id) for group_id in group_ids], partial(handle, engine))
         handled += len(group_ids)
         if len(group_ids) < CHUNK_COUNT:
             return handled

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from traceback import clear_frames
 from typing import Any
 
 import structlog
 from celery.exceptions import Reject
 from pydantic import ValidationError
+from structlog.contextvars import bound_contextvars
 from tenacity import RetryCallState, retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from models import names
@@ -24,6 +26,7 @@ from tasks.attempts import handle_again
 from tasks.connections import engine, redis
 from tasks.dead_letters import bury_messages
 from tasks.errors_told import told_of, trace_of
+from tasks.following import follow
 from tasks.handling import handle
 from tasks.outcomes import tell_callers
 
@@ -80,10 +83,12 @@ def receive(request: Any, items: Any) -> list[Outcome]:
     An item that is no command envelope becomes a dead letter, whose outcome is among the last; the others go on. Raises
     Reject, which puts the message back into its queue, where the database does not answer.
     """
-    envelopes, letters = _read(items)
-    outcomes = _carry_out(envelopes, delivered_before=bool(request.delivery_info.get("redelivered")))
-    tell_callers(redis(), envelopes, outcomes)
-    return [*outcomes, *_keep(letters)]
+    with bound_contextvars(task_id=request.id):
+        envelopes, letters = _read(items)
+        carry_out = partial(_carry_out, delivered_before=bool(request.delivery_info.get("redelivered")))
+        outcomes = follow(envelopes, carry_out) if envelopes else []
+        tell_callers(redis(), envelopes, outcomes)
+        return [*outcomes, *_keep(letters)]
 
 
 def _item(request: Any, type: str, args: Sequence[Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -138,10 +143,10 @@ _patiently = retry(
 
 
 @_patiently
-def _carry_out(envelopes: list[CommandEnvelope], *, delivered_before: bool) -> list[Outcome]:
+def _carry_out(envelopes: Sequence[CommandEnvelope], *, delivered_before: bool) -> list[Outcome]:
     if delivered_before:
         return handle_again(engine(), envelopes)
-    return handle(engine(), envelopes) if envelopes else []
+    return handle(engine(), envelopes)
 
 
 @_patiently

@@ -80,7 +80,8 @@ class _GatheredMessage:
         self._parts, self._ended = parts, ended
         commands = [item for part in parts for item in part.items]
         askers = [part.delivery.asker for part in parts if part.delivery.asker]
-        self.headers = {"id": str(uuid4()), "task": names.HANDLE_GATHERED}
+        about = f"<{len(commands)} commands>"
+        self.headers = {"id": str(uuid4()), "task": names.HANDLE_GATHERED, "kwargsrepr": about}
         self.body: Any = [], {"commands": commands, "askers": askers}, None
         self.payload: Any = self.body
         self.properties: dict[str, Any] = {}

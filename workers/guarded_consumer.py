@@ -38,6 +38,23 @@ class GuardedConsumer(Consumer):
         super().update_strategies()
         gather(self)
 
+    def ensure_connected(self, conn: Any) -> Any:
+        """While the broker is away there is no event loop to beat. kombu asks each second whether to give up."""
+        connect, beat = conn.ensure_connection, self.controller.options["heartbeat"].beat
+
+        def connect_beating(*how: Any, callback: Callable[[], None], **options: Any) -> Any:
+            def each_second() -> None:
+                beat()
+                callback()
+
+            return connect(*how, callback=each_second, **options)
+
+        conn.ensure_connection = connect_beating
+        try:
+            return super().ensure_connected(conn)
+        finally:
+            conn.ensure_connection = connect
+
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Message], None]:
         handle = super().create_task_handler(*args, **kwargs)
 

@@ -8,6 +8,7 @@ from billiard.pool import MaybeEncodingError
 from celery.worker.request import Request
 from celery.worker.state import task_ready
 
+from models import names
 from models.dead_letter import DeadLetterReason
 from models.store.attempts import count_attempt
 from models.store.engine import DatabaseUnavailable
@@ -27,6 +28,13 @@ class GuardedRequest(Request):
     answer that cannot be written it takes for the task's failure: it acknowledges a message that nobody may have
     handled.
     """
+
+    argsrepr = ""
+
+    @property
+    def kwargsrepr(self) -> str:
+        """What Flower shows. A sender's Celery writes the data there, with the secrets in them."""
+        return str(self._kwargsrepr) if self.name == names.HANDLE_GATHERED else ""
 
     def on_failure(self, exc_info: Any, **how: Any) -> None:
         error = exc_info.exception

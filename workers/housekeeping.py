@@ -4,8 +4,9 @@ import time
 from threading import Event
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
+from client.span_export import start_tracing
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.retention import forget_commands, forget_deliveries, forget_events, forget_jobs
@@ -13,6 +14,7 @@ from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
 from tasks.due_work import delete_finished_groups, do_due_work
+from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 
 DUE_WORK_SECONDS = 1.0
@@ -27,7 +29,11 @@ def run(settings: Settings) -> None:
     Two of these, on one machine or two, do no harm.
     """
     configure_logging(settings.log_level)
+    start_tracing("housekeeping")
     engine = make_engine(settings.require("database_url"), name=HOUSEKEEPING)
+    heartbeat = Heartbeat(settings.heartbeat_file)
+    # After an outage a round may have a great many transactions: each of them is progress.
+    event.listen(engine, "commit", lambda _: heartbeat.beat())
     tidied_at = float("-inf")
 
     def keep_house(stop: Event) -> None:
@@ -40,7 +46,7 @@ def run(settings: Settings) -> None:
             tidied_at = time.monotonic()
         stop.wait(DUE_WORK_SECONDS)
 
-    run_until_stopped(keep_house, (DatabaseUnavailable, ConcurrentWrite))
+    run_until_stopped(keep_house, (DatabaseUnavailable, ConcurrentWrite), heartbeat)
 
 
 def _tidy(engine: Engine, settings: Settings) -> None:

@@ -7,10 +7,12 @@ is passed on twice, because this process died in between, has the same command i
 from collections.abc import Sequence
 from threading import Event
 
+import structlog
 from sqlalchemy import Engine
 
 from client.broker import broker_errors, is_redis
 from client.producer import BrokerUnavailable, CommandProducer
+from client.span_export import start_tracing
 from logs import configure_logging
 from models import names
 from models.command_document import UnreadableDocument, read_document
@@ -20,6 +22,7 @@ from models.store.engine import DatabaseUnavailable, make_engine
 from settings import Settings
 from tasks.connections import redis
 from tasks.dead_letters import bury_messages
+from workers.heartbeat import Heartbeat
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
@@ -27,10 +30,13 @@ from workers.lifetime import run_until_stopped
 
 CONFIRM_SECONDS = 15
 
+log = structlog.get_logger()
+
 
 def run(settings: Settings) -> None:
     """Take commands in until told to stop."""
     configure_logging(settings.log_level)
+    start_tracing("intake")
     broker_url = settings.require("broker_url")
     engine = make_engine(settings.require("database_url"))
 
@@ -43,7 +49,8 @@ def run(settings: Settings) -> None:
         finally:
             source.close()
 
-    run_until_stopped(take_in, (DatabaseUnavailable, BrokerUnavailable, *broker_errors(broker_url)))
+    errors = (DatabaseUnavailable, BrokerUnavailable, *broker_errors(broker_url))
+    run_until_stopped(take_in, errors, Heartbeat(settings.heartbeat_file))
 
 
 def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:
@@ -60,19 +67,23 @@ def _send(
     messages: Sequence[Received], producer: CommandProducer
 ) -> tuple[list[Received], list[tuple[Received, DeadLetter]]]:
     """Send every command among `messages` and wait for the broker's word; return those, and what was no command."""
-    sent, dead, confirmations = [], [], []
+    sent, ids, dead, confirmations = [], [], [], []
     for message in messages:
         if message.dead:
             dead.append((message, message.dead))
             continue
         try:
-            confirmations.append(producer.send(_command(message.body)))
+            command = _command(message.body)
+            confirmations.append(producer.send(command))
             sent.append(message)
+            ids.append(command.id)
         except (UnreadableDocument, ValueError) as error:
             letter = DeadLetter(DeadLetterReason.INVALID_COMMAND, str(error), names.INTAKE, message.body)
             dead.append((message, letter))
     for confirmation in confirmations:
         confirmation.result(CONFIRM_SECONDS)
+    if ids:
+        log.info("commands_passed_on", command_ids=ids)
     return sent, dead
 
 

@@ -7,17 +7,33 @@ from collections.abc import Callable
 import structlog
 
 from client.pauses import growing_pause
+from workers.heartbeat import Heartbeat
 
 log = structlog.get_logger()
 
 
-def run_until_stopped(work: Callable[[threading.Event], None], recoverable: tuple[type[Exception], ...]) -> None:
-    """Call `work` until SIGTERM or SIGINT sets the event that it is given.
+class _Stop(threading.Event):
+    """A loop that asks whether to stop goes round: that is a heartbeat."""
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        super().__init__()
+        self._heartbeat = heartbeat
+
+    def is_set(self) -> bool:
+        self._heartbeat.beat()
+        return super().is_set()
+
+
+def run_until_stopped(
+    work: Callable[[threading.Event], None], recoverable: tuple[type[Exception], ...], heartbeat: Heartbeat
+) -> None:
+    """Call `work` until SIGTERM or SIGINT sets the event that it is given. It asks that event at every turn, which
+    `heartbeat` tells.
 
     A `recoverable` error (the broker or the database is away) is logged, and after a pause that grows with each failure
     the work starts over; any other error ends the process, for its supervisor to see.
     """
-    stop = threading.Event()
+    stop = _Stop(heartbeat)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     failures = 0

@@ -7,11 +7,13 @@ them to the end of their lease, and they are sent again under the same ids.
 
 from threading import Event
 
+from client.span_export import start_tracing
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import NOTIFIER
 from settings import Settings
+from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.notifying.dispatcher import Dispatcher
 from workers.notifying.hearing import hearing
@@ -25,6 +27,7 @@ STOP_SECONDS = 3.0
 def run(settings: Settings) -> None:
     """Send what is due until told to stop. Any number of these share the work."""
     configure_logging(settings.log_level)
+    start_tracing("notifier")
     engine = make_engine(settings.require("database_url"), pool_size=2, name=NOTIFIER)
     dispatcher = Dispatcher(engine, settings)
 
@@ -36,5 +39,5 @@ def run(settings: Settings) -> None:
                 if not dispatcher.work():
                     dispatcher.news.wait(POLL_SECONDS)
 
-    run_until_stopped(notify, (DatabaseUnavailable, ConcurrentWrite))
+    run_until_stopped(notify, (DatabaseUnavailable, ConcurrentWrite), Heartbeat(settings.heartbeat_file))
     dispatcher.finish(STOP_SECONDS)

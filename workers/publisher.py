@@ -8,13 +8,13 @@ import orjson
 from kombu.messaging import Producer
 from kombu.transport.base import Transport
 from redis import Redis
-from sqlalchemy import RowMapping
 
 from client.broker import CONNECT_TIMEOUT_SECONDS, EVENT_EXCHANGE, SOCKET_TIMEOUT_SECONDS, connect, is_redis
 from models import names
 from models.store.outbox import cloud_event_of
 from workers.batched_rabbitmq import BatchedRabbitMQ, BatchedRabbitMQOverTls
 from workers.batched_redis import BatchedRedis
+from workers.event_spans import Event
 
 CONTENT_TYPE = "application/cloudevents+json"
 _TRANSPORTS: dict[str, type[Transport]] = {
@@ -30,7 +30,7 @@ def transport_of(broker_url: str) -> type[Transport]:
     return _TRANSPORTS[broker_url.partition("://")[0]]
 
 
-def message_of(event: RowMapping) -> dict[str, Any]:
+def message_of(event: Event) -> dict[str, Any]:
     """Return the message that carries `event`, as a kombu producer takes it."""
     return {
         "body": orjson.dumps(cloud_event_of(event)),
@@ -62,7 +62,7 @@ class EventPublisher:
         if self._redis:
             self._redis.close()
 
-    def publish(self, events: Sequence[RowMapping]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Publish `events` in their order. Returns when the broker has confirmed all of them.
 
         Where it raises, some may be with their subscribers: all are to be published again.

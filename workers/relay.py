@@ -4,15 +4,22 @@ Publish, wait for the broker's confirmation, then stamp. A relay that dies in be
 next one publishes them again under the same ids. One relay leads; others stand by.
 """
 
+from collections.abc import Sequence
 from threading import Event
+from typing import Any
 
-from sqlalchemy import Connection
+import structlog
+from sqlalchemy import Connection, RowMapping
 
+from client import tracing
 from client.broker import broker_errors
+from client.span_export import start_tracing
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, read_in_order, stamp, unpublished, wait_for_events
 from settings import Settings
+from workers.event_spans import publishing
+from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.publisher import EventPublisher
 
@@ -21,10 +28,13 @@ STANDBY_SECONDS = 1.0
 POLL_SECONDS = 1.0
 """How long a notification that went missing can delay an event."""
 
+log = structlog.get_logger()
+
 
 def run(settings: Settings) -> None:
     """Relay until told to stop."""
     configure_logging(settings.log_level)
+    start_tracing("relay")
     database_url, broker_url = settings.require("database_url"), settings.require("broker_url")
 
     def relay(stop: Event) -> None:
@@ -33,12 +43,12 @@ def run(settings: Settings) -> None:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 if _take_the_lead(connection, stop):
                     with EventPublisher(broker_url, stream_max_count=settings.events_stream_max_count) as publisher:
-                        _relay(connection, publisher, stop)
+                        _relay(connection, publisher, broker_url, stop)
         finally:
             # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
             engine.dispose()
 
-    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors(broker_url)))
+    run_until_stopped(relay, (DatabaseUnavailable, *broker_errors(broker_url)), Heartbeat(settings.heartbeat_file))
 
 
 def _take_the_lead(connection: Connection, stop: Event) -> bool:
@@ -49,14 +59,30 @@ def _take_the_lead(connection: Connection, stop: Event) -> bool:
     return False
 
 
-def _relay(connection: Connection, publisher: EventPublisher, stop: Event) -> None:
+def _relay(connection: Connection, publisher: EventPublisher, broker_url: str, stop: Event) -> None:
     listen(connection)
     read_in_order(connection)
     position = last_position(connection)
     while not stop.is_set():
         batch = unpublished(connection, BATCH_COUNT)
         if batch:
-            publisher.publish(batch)
+            with publishing(batch, broker_url) as events:
+                publisher.publish(events)
             position = stamp(connection, batch, after=position)
+            log.info("events_published", count=len(batch), last_position=position, **_causes(batch))
         else:
             wait_for_events(connection, POLL_SECONDS)
+
+
+def _causes(events: Sequence[RowMapping]) -> dict[str, Any]:
+    """What the log calls `events` by: the commands that caused them, and of a single one all that is known."""
+    commands = [*dict.fromkeys(event["causation_id"] for event in events)]
+    if len(commands) > 1:
+        return {"command_ids": commands}
+    about = {
+        "command_id": commands[0],
+        "group_id": str(events[0]["group_id"]),
+        "correlation_id": events[0]["correlation_id"],
+        "trace_id": tracing.trace_id(events[0]["traceparent"]),
+    }
+    return {name: value for name, value in about.items() if value}

@@ -5,15 +5,19 @@ from functools import partial
 
 from billiard import pool
 from celery.apps.worker import Worker
+from celery.signals import worker_process_init, worker_process_shutdown
 from kombu.serialization import register
 from kombu.utils.json import dumps, loads
 
 from client.broker import is_redis
+from client.span_export import start_tracing, stop_tracing
 from logs import configure_logging
 from settings import Settings
 from tasks.app import app, configure
 from tasks.commands import CommandTask
+from workers.heartbeat import Heartbeat
 from workers.pool_watch import PoolWatch
+from workers.worker_heartbeat import WorkerHeartbeat
 
 LAST_RESULT_SECONDS = 2
 """How long a pool child that ends waits for its last result to be read."""
@@ -26,7 +30,7 @@ def run(settings: Settings) -> int:
     configure(app, settings)
     app.conf.worker_consumer = "workers.guarded_consumer:GuardedConsumer"
     CommandTask.Request = "workers.guarded_request:GuardedRequest"
-    app.steps["worker"].add(PoolWatch)
+    app.steps["worker"].update((PoolWatch, WorkerHeartbeat))
     _read_plain_json()
     _let_children_go()
     if is_redis(settings.require("broker_url")):
@@ -37,12 +41,25 @@ def run(settings: Settings) -> int:
         # None of these serves one queue with one kind of task; each costs messages on the broker.
         without_gossip=True,
         without_mingle=True,
-        without_heartbeat=True,
+        without_heartbeat=not settings.task_events,
+        heartbeat=Heartbeat(settings.heartbeat_file),
     )
     # Before the fork: neither parent nor children look through what is there for good each time they collect garbage.
     gc.freeze()
     worker.start()
     return int(worker.exitcode or 0)
+
+
+@worker_process_init.connect
+def _trace_in_child(**_: object) -> None:
+    """A thread sends the spans, and no thread survives a fork."""
+    start_tracing("worker")
+
+
+@worker_process_shutdown.connect
+def _send_last_spans(**_: object) -> None:
+    """A pool child ends without what Python does at the end."""
+    stop_tracing()
 
 
 def _read_plain_json() -> None:

@@ -13,7 +13,7 @@ from tests.contract.http_api import free_port
 PASSWORD = "p4ssw0rd-of-this-test"
 KEY = "key-of-this-test-0123456789"
 PROCESSES = ("worker", "relay", "intake", "housekeeping", "notifier", "api", "migrate")
-COMPLAINTS = ('"error": ', "refused", "Trying again")
+COMPLAINTS = ('"error":', "refused", "Trying again")
 
 
 def environment(broker: str) -> dict[str, str]:

@@ -1,6 +1,10 @@
 """compose.yaml and Dockerfile promise what the code can keep."""
 
+import os
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,24 @@ def test_what_others_wait_for_has_a_health_check(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] in ("CMD", "CMD-SHELL")
     assert seconds(check["timeout"]) <= seconds(check["interval"])
+
+
+@pytest.mark.parametrize(("age_seconds", "healthy"), [(0, True), (50, True), (70, False), (None, False)])
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate", "api"}))
+def test_a_process_is_healthy_as_long_as_it_makes_progress(
+    name: str, age_seconds: int | None, healthy: bool, tmp_path: Path
+) -> None:
+    assert OURS[name]["environment"]["JOBGROUPS_HEARTBEAT_FILE"] == "/tmp/heartbeat"
+    mark, python, *arguments = OURS[name]["healthcheck"]["test"]
+    assert (mark, python) == ("CMD", "python")
+    file = tmp_path / "heartbeat"
+    if age_seconds is not None:
+        file.touch()
+        os.utime(file, times=(time.time() - age_seconds,) * 2)
+    environment = os.environ | {"JOBGROUPS_HEARTBEAT_FILE": str(file)}
+    asked = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=5)
+    assert (asked.returncode == 0) == healthy
+    assert bool(asked.stderr) != healthy
 
 
 @pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate"}))

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from client.event_queue import event_queue
 from client.memory import Event
 from client.producer import BrokerUnavailable, CommandProducer
+from client.span_export import start_tracing
 from client.subscriber import NotNow, Subscriber
 from logs import configure_logging
 from models import names
@@ -40,6 +41,7 @@ def run(settings: Settings, reader: Reader, *, concurrency: int = DEFAULT_CONCUR
     Raises MissingSetting without a broker.
     """
     configure_logging(settings.log_level)
+    start_tracing("engine")
     broker_url = settings.require("broker_url")
     with CommandProducer(broker_url, patience_seconds=REPORT_PATIENCE_SECONDS) as producer:
         engine = subscriber(broker_url, reader, producer, concurrency)

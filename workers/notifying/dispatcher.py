@@ -19,7 +19,7 @@ from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite
 from settings import Settings
 from tasks.webhooks import disable_webhook
-from workers.notifying.attempt import attempt
+from workers.notifying.attempt import attempt, named
 
 SENDERS_COUNT = 64
 """Attempts at once."""
@@ -43,8 +43,8 @@ class _Made:
         attempts = self.claim.attempts - (self.attempt.verdict is Verdict.UNWANTED)
         status, next_attempt_at = self.attempt.leads_to(self.claim.attempts, now, random.random())  # noqa: S311
         if status is DeliveryStatus.FAILED:
-            about = {"group_id": str(self.claim.group_id), "delivery_id": str(self.claim.id), "attempts": attempts}
-            log.warning("delivery_failed", **about, response_status=self.attempt.response_status)
+            about = {"attempts": attempts, "response_status": self.attempt.response_status}
+            log.warning("delivery_failed", **named(self.claim), **about)
         return {
             "status": status,
             "attempts": attempts,

@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 
 import httpcore
 import orjson
+from opentelemetry.trace import SpanKind
 
+from client import tracing
 from client.guarded_http import Unreachable, exchange
+from client.message_spans import of_event
 from client.public_network import ForbiddenAddress
+from models import names
 from models.delivery import Attempt, Verdict
 from models.fields import WebhookChannel
 from models.store.deliveries import Claim
@@ -29,10 +33,35 @@ def send_webhook(claim: Claim, channel: WebhookChannel, settings: Settings) -> A
     """Send the event of `claim` to `channel`, and return what came of it."""
     if urlsplit(channel.url).scheme != "https" and not settings.webhook_allow_http:
         return Attempt(Verdict.GIVE_UP, error="a webhook without TLS takes JOBGROUPS_WEBHOOK_ALLOW_HTTP")
+    came = (claim.event or {}).get("traceparent")
+    with tracing.stage("POST", SpanKind.CLIENT, under=came, attributes=_about(claim, channel)) as span:
+        attempt = _send(claim, channel, settings, tracing.traceparent_of(span))
+        if attempt.response_status is not None:
+            span.set_attribute("http.response.status_code", attempt.response_status)
+        if attempt.verdict is not Verdict.DELIVERED:
+            tracing.fail(span, str(attempt.response_status or "no_answer"))
+    return attempt
+
+
+def _about(claim: Claim, channel: WebhookChannel) -> tracing.Attributes:
+    """Not the address as a whole, as the conventions for HTTP would have it: many webhooks have their secret in it."""
+    address = urlsplit(channel.url)
+    return {
+        "http.request.method": "POST",
+        "server.address": address.hostname or "",
+        "server.port": address.port or {"https": 443}.get(address.scheme, 80),
+        "http.request.resend_count": claim.attempts - 1,
+        "jobgroups.delivery.id": str(claim.id),
+        **of_event(str(claim.event_id), names.event_type(claim.event_name)),
+    }
+
+
+def _send(claim: Claim, channel: WebhookChannel, settings: Settings, traceparent: str | None) -> Attempt:
     deadline = time.monotonic() + DEADLINE_SECONDS
     body = orjson.dumps(claim.event)
     secret = channel.secret.get_secret_value() if channel.secret else None
     headers = {
+        **({"traceparent": traceparent} if traceparent else {}),
         "Content-Type": CONTENT_TYPE,
         "User-Agent": "jobgroups-notifier",
         **signed(str(claim.event_id), body, secret, datetime.now(UTC)),

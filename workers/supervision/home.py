@@ -24,6 +24,11 @@ def log_path(home: Path, name: str) -> Path:
     return home / "logs" / f"{name}.log"
 
 
+def heartbeat_path(home: Path, name: str) -> Path:
+    """Return the file that the process called `name` touches as long as it makes progress."""
+    return home / f"heartbeat.{name}"
+
+
 @contextmanager
 def locked(home: Path) -> Iterator[int]:
     """Hold `home` for this process; yields the lock's descriptor, which a guardian may share.

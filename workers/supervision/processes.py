@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from workers.heartbeat import HeartbeatWatch
 from workers.supervision import process_tree
 from workers.supervision.guardian import Guardian
 from workers.supervision.log_files import open_log, tail
@@ -50,6 +51,8 @@ class ProcessSpec:
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM,)
     """Sent one after the other, each with its own grace, until the process is gone."""
     grace_seconds: float = 5.0
+    heartbeat: Path | None = None
+    """The file that it touches as long as it makes progress; None for a program that touches none."""
 
 
 class ChildProcess:
@@ -81,8 +84,11 @@ class ChildProcess:
             raise StartError(self.describe(f"did not finish within {timeout_seconds:g} s")) from None
 
     def revive(self) -> None:
-        """Start it again if it died, after a pause that doubles with every crash in a row."""
+        """Start it again if it died, after a pause that doubles with every crash in a row. One that hangs is killed."""
         if self.exit_status is None:
+            if self._heartbeat and self._heartbeat.has_stopped():
+                _logger.error("%s makes no progress; killing it", self.spec.name)
+                self._kill_group()
             return
         if self._restart_at is None:
             self._schedule_restart()
@@ -105,6 +111,7 @@ class ChildProcess:
     def _start(self) -> None:
         self._started_at = time.monotonic()
         self._restart_at = None
+        self._heartbeat = HeartbeatWatch(self.spec.heartbeat) if self.spec.heartbeat else None
         with open_log(self.spec.log) as output:
             self._process = self._popen(output)
         if self._guardian:
@@ -125,7 +132,7 @@ class ChildProcess:
         )
 
     def _schedule_restart(self) -> None:
-        self._end_orphans()
+        self._kill_group()  # what the dead one left
         self._forget()
         healthy = time.monotonic() - self._started_at > HEALTHY_SECONDS
         self._crashes = 0 if healthy else self._crashes + 1
@@ -133,8 +140,8 @@ class ChildProcess:
         self._restart_at = time.monotonic() + pause
         _logger.warning("%s ended with status %s; starting it again in %g s", self.spec.name, self.exit_status, pause)
 
-    def _end_orphans(self) -> None:
-        # The session leader is gone, so its number cannot name another group while members are left.
+    def _kill_group(self) -> None:
+        # While members are left, though the session leader is gone, its number cannot name another group.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 

@@ -127,12 +127,15 @@ class Supervisor:
             self._processes[name] = process
 
     def _run(self, command: str) -> ChildProcess:
+        heartbeat = home.heartbeat_path(self.settings.home, command)
+        settings = self.settings.model_copy(update={"heartbeat_file": heartbeat})
         spec = ProcessSpec(
             name=command,
             arguments=(sys.executable, "-m", "workers.command_line", command),
             log=self._log(command),
-            environment=os.environ | environment.of_process(self.settings),
+            environment=os.environ | environment.of_process(settings),
             grace_seconds=GRACE_SECONDS.get(command, 5.0),
+            heartbeat=heartbeat,
         )
         return ChildProcess(spec, self._guardian)
 
