@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         description="the mail server: smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT; absent: no mail",
     )
     mail_from: str | None = Field(None, validate_default=True, description="the address that mails come from")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="what is logged, and worse")
 
     @field_validator("database_url")
     @classmethod
