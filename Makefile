@@ -38,6 +38,24 @@ faults: $(STAMP) ## break everything, on both brokers, three times over (an hour
 contracts: $(STAMP) ## write docs/contracts anew, unless that would break what is published
 	@$(BIN)/python -m tests.contract_files
 
+.PHONY: reference
+reference: $(STAMP) ## write docs/reference and the list of decisions anew, from the code
+	@$(BIN)/python -m tests.docs.reference
+
+MERMAID := $(VENV)/mermaid/node_modules/@mermaid-js/tiny
+
+.PHONY: docs
+docs: $(VENV)/.docs ## build the documentation as a site, in site/
+	$(BIN)/zensical build --clean --strict
+	@if [ -d $(MERMAID) ]; then cp $(MERMAID)/dist/mermaid.tiny.js $(MERMAID)/LICENSE site/assets/; fi
+	@echo "Open site/index.html; to search as well: python3 -m http.server --directory site"
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@npm install --prefix $(VENV)/mermaid --ignore-scripts --no-audit --no-fund --loglevel=error @mermaid-js/tiny@11.17.2 \
+		|| echo "Without npm's mermaid, unpkg.com is asked for it by whoever looks at a page with a diagram." >&2
+	@touch $@
+
 BENCH := $(VENV)/bench
 
 .PHONY: bench
@@ -65,7 +83,7 @@ $(BENCH)/.installed: $(STAMP) pyproject.toml constraints.txt
 
 .PHONY: clean
 clean: ## remove what was installed and built; the data in .jobgroups stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = Field(
         None, description="touched by a process, each second, as long as it makes progress; absent: none"
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="what is logged, and worse")
 
     @field_validator("database_url")
     @classmethod

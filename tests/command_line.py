@@ -3,14 +3,24 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from click.testing import Result
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from settings import Settings
 from workers.command_line import app
+
+
+def every_command(group: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Give every command, by the words that call it."""
+    for name, each in (group or get_command(app)).commands.items():
+        if hasattr(each, "commands"):
+            yield from every_command(each, (*words, name))
+        else:
+            yield (*words, name), each
 
 
 def jobgroups(settings: Settings, *arguments: str, typed: str | None = None, **changed: str) -> Result:

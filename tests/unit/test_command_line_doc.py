@@ -2,15 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
+from tests.command_line import every_command
 from workers.command_line import app
 from workers.exit_codes import ExitCode
 from workers.operating.doctor import areas, command
@@ -34,16 +32,7 @@ def rows(columns: int, after: str) -> list[tuple[str, ...]]:
     return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table.splitlines()[1:]]
 
 
-def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Give every command, by the words that call it."""
-    for name, each in (group or get_command(app)).commands.items():
-        if hasattr(each, "commands"):
-            yield from commands(each, (*path, name))
-        else:
-            yield (*path, name), each
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(every_command())
 
 
 def test_every_command_is_in_the_table_and_says_whether_it_answers_programs() -> None:
@@ -81,7 +70,7 @@ def test_every_check_is_in_the_table() -> None:
     assert documented == list(dict.fromkeys(chain(*(area.checks for area in CHECKED))))
 
 
-@pytest.mark.parametrize("typed", re.findall(r"^ {4}jobgroups ([^|\n]+)", PAGE, re.MULTILINE))
+@pytest.mark.parametrize("typed", re.findall(r"^jobgroups ([^|\n]+)", PAGE, re.MULTILINE))
 def test_what_it_tells_to_type_is_understood(typed: str) -> None:
     words = shlex.split(typed)
     told = CliRunner().invoke(app, [word for word in words if word != "--install-completion"] + ["--help"])

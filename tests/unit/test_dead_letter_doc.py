@@ -17,7 +17,7 @@ def test_the_table_has_every_reason_and_no_other() -> None:
     assert [reason for reason, _, _ in rows] == list(DeadLetterReason)
 
 
-@pytest.mark.parametrize("typed", sorted(set(re.findall(r"^ {7}jobgroups (.+)$", PAGE, re.MULTILINE))))
+@pytest.mark.parametrize("typed", sorted(set(re.findall(r"^ {3}jobgroups (.+)$", PAGE, re.MULTILINE))))
 def test_what_it_tells_to_type_is_understood(typed: str) -> None:
     arguments = typed.replace("ID", "0186071a-5d40-7000-8000-000000000001").split()
     result = jobgroups(Settings(), *arguments, "--help")

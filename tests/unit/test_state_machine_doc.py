@@ -118,9 +118,9 @@ def group_moves() -> set[tuple[str, str]]:
 
 
 def diagram(title: str) -> set[tuple[str, str]]:
-    """Return the arrows between statuses in the diagram under the heading `title`."""
+    """Return the arrows between statuses in the diagrams under the heading `title`."""
     section = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
-    drawn = section.split("```mermaid\n")[1].split("```")[0]
+    drawn = "".join(re.findall(r"```mermaid\n(.*?)```", section, re.DOTALL))
     return set(re.findall(r"^ *(\w+) --> (\w+)", drawn, re.MULTILINE))
 
 

@@ -1,0 +1,114 @@
+"""A reader at a terminal: the blocks of one page, one after the other, in one folder and with one set of variables."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.commands import eventually
+from tests.docs.pages import ROOT, Block
+from workers.supervision.supervisor import Supervisor
+
+BLOCK_SECONDS = 180
+EVENTUALLY_SECONDS = 45.0
+KNOW = ". ../variables\n"
+REMEMBER = "trap 'export -p > ../variables' EXIT; set -a\n"
+"""What one block has set, the next one knows, as in the reader's terminal."""
+
+
+def furnish(checkout: Path, service: Supervisor) -> None:
+    """Make `checkout` look to a reader like the folder of the project, beside `service`."""
+    checkout.mkdir()
+    for name in ("examples", "tests"):
+        (checkout / name).symlink_to(ROOT / name)
+    connect(checkout, service)
+
+
+def connect(checkout: Path, service: Supervisor) -> None:
+    """Put what `make run` makes into `checkout`."""
+    (checkout / ".venv").symlink_to(sys.prefix)
+    (checkout / ".jobgroups").symlink_to(service.settings.home)
+
+
+class Terminal:
+    """Types what a page says, in `checkout`, with the program that lies in `code`. A context manager: what runs in the
+    background ends with it.
+
+    `stir` makes something happen that such a program would print, if it listens already.
+    """
+
+    def __init__(self, checkout: Path, code: Path = ROOT, stir: Callable[[], None] = lambda: None) -> None:
+        self._folder = checkout
+        self._code = code
+        self._stir = stir
+        self._background = ExitStack()
+        (checkout / ".." / "variables").touch()
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._background.__exit__(*raised)  # type: ignore[arg-type]
+
+    def type(self, block: Block) -> None:
+        """Run `block`, and see that it does what its notes promise."""
+        if "background" in block.notes:
+            self._background.enter_context(self._beside(block))
+        elif wanted := block.notes.get("until"):
+            eventually(lambda: wanted in self.run(block.code, block.language, block.place), EVENTUALLY_SECONDS)
+        else:
+            printed = self.run(block.code, block.language, block.place)
+            assert block.notes.get("prints", "") in printed, f"{block.place} printed\n{printed}"
+
+    def run(self, code: str, language: str = "sh", place: str = "") -> str:
+        """Return what `code` prints; it must end well."""
+        done = subprocess.run(
+            _command(code, language),
+            env=self._environment(),
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=BLOCK_SECONDS,
+        )
+        assert done.returncode == 0, f"{place}\n{code}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    @contextmanager
+    def _beside(self, block: Block) -> Iterator[None]:
+        """Keep `block` running until the page is through, when it must not have ended by itself."""
+        output = self._folder.parent / f"{block.line}.printed"
+        code = f"exec {block.code}" if block.language == "sh" else block.code  # so that ending it ends what it started
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                _command(code, block.language), env=self._environment(), cwd=self._folder, stdout=file, stderr=file
+            )
+        try:
+            eventually(lambda: block.notes["background"] == "quiet" or self._stirs(output), EVENTUALLY_SECONDS)
+            yield
+            eventually(lambda: block.notes.get("prints", "") in output.read_text(), EVENTUALLY_SECONDS)
+            assert process.poll() is None, "it ended by itself"
+        except AssertionError as error:
+            raise AssertionError(f"{block.place}: {error}\nIt printed\n{output.read_text()}") from error
+        finally:
+            process.terminate()
+            process.wait(20)
+
+    def _stirs(self, output: Path) -> bool:
+        self._stir()
+        return bool(output.read_text())
+
+    def _environment(self) -> dict[str, str]:
+        path = f"{self._folder}/.venv/bin:{sys.prefix}/bin:{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "PYTHONPATH": str(self._code)}
+
+
+def _command(code: str, language: str) -> list[str]:
+    match language:
+        case "python":
+            return ["bash", "-euc", f'{KNOW}exec python -c "$0"', code]
+        case "diff":
+            return ["bash", "-euc", 'git apply - <<< "$0"', code]
+        case _:
+            return ["bash", "-euc", KNOW + REMEMBER + code]
