@@ -39,7 +39,7 @@ def figure(number: float | None) -> str:
     """Return a measured number with as many digits as say something."""
     if number is None:
         return "—"
-    return f"{number:.1f}" if 0 < number < 10 else count(round(number))
+    return f"{number:.1f}" if isinstance(number, float) and 0 < number < 10 else count(round(number))
 
 
 def pretty_json(value: Any) -> str:

@@ -17,6 +17,7 @@ from tests.contract.http_api import address, client_of, stub_of
 from workers.supervision.supervisor import Supervisor
 
 FOLDER = Path("docs/console")
+Group = dict[str, Any]
 KEEP = {"jobTimeoutSeconds": 3600, "maxConcurrency": 40}
 
 
@@ -32,10 +33,12 @@ def main() -> None:
                 client_of(service.url, service.api_key) as api,
                 CommandClient(settings.require("broker_url"), settings.require("redis_url")) as engine,
             ):
-                group = fill(Stage(service, api, engine))
+                stage = Stage(service, api, engine)
+                busy = stage.group("Utilities, Q3", [READ] * 12, batchNumber="BATCH-2026-115", priority="low")
+                group = fill(stage)
             bury(settings.require("broker_url"), api=service)
             for name, options in VIEWS.items():
-                take(browser, service, group, name, options)
+                take(browser, service, group, busy, name, options)
             take_cut_off(browser, service, Path(home))
 
 
@@ -46,7 +49,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 
 
-def fill(stage: Stage) -> dict[str, Any]:
+def fill(stage: Stage) -> Group:
     """Make a morning's work, and return the group that is looked at closely."""
     stage.group("Utilities, Q4", [READ] * 12, batchNumber="BATCH-2026-116", priority="low")
     cancelled = stage.group("Trial scan", [READ, None, None], batchNumber="BATCH-2026-117", processingSettings=KEEP)
@@ -81,8 +84,15 @@ def bury(broker_url: str, api: Supervisor) -> None:
         eventually(lambda: len(client.get("/dead-letters").json()["data"]) >= 2)
 
 
-def take(browser: Browser, service: Supervisor, group: dict[str, Any], view: str, options: dict[str, Any]) -> None:
-    """Take a picture of each page."""
+def take(
+    browser: Browser,
+    service: Supervisor,
+    group: dict[str, Any],
+    busy: dict[str, Any],
+    view: str,
+    options: dict[str, Any],
+) -> None:
+    """Take a picture of each page; the last while things happen to the group `busy`."""
     with browser.new_context(**options, reduced_motion="reduce") as context:
         page = context.new_page()
         page.goto(f"{service.url}/console/")
@@ -99,7 +109,7 @@ def take(browser: Browser, service: Supervisor, group: dict[str, Any], view: str
         with client_of(service.url, service.api_key) as api:
             for number in range(60 if view == "light" else 8):
                 for turn in range(2 + 5 * (number % 5)):
-                    api.patch(address(group), json={"tags": [f"{number}.{turn}"]}).raise_for_status()
+                    api.patch(address(busy), json={"tags": [f"{number}.{turn}"]}).raise_for_status()
                 page.wait_for_timeout(400)
         shoot(page, "flow", view)
 
@@ -115,7 +125,7 @@ def take_cut_off(browser: Browser, service: Supervisor, home: Path) -> None:
 
 
 def shoot(page: Page, name: str, view: str) -> None:
-    page.screenshot(path=FOLDER / f"{name}-{view}.png", full_page=view == "phone")
+    page.screenshot(path=FOLDER / f"{name}-{view}.png")
 
 
 if __name__ == "__main__":

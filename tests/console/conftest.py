@@ -1,0 +1,56 @@
+"""The running service, seen through a browser; what the browser complains of fails the test."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from client.command_client import CommandClient
+from tests.console.browsing import DESK, PATIENCE_MS, Complaints, a_browser, chromium_or_skip, log_in
+from tests.console.stage import Stage
+from tests.contract.http_api import client_of
+from workers.supervision.supervisor import Supervisor
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with a_browser(chromium_or_skip()) as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of a person's own: its cookies are nobody else's."""
+    with browser.new_context(viewport=DESK) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    """What the browser complained of; a test that provokes something takes it out."""
+    return Complaints()
+
+
+@pytest.fixture
+def stranger(context: BrowserContext, complaints: Complaints) -> Iterator[Page]:
+    """A page of somebody who is not logged in."""
+    page = context.new_page()
+    complaints.listen(page)
+    yield page
+    assert complaints == []
+
+
+@pytest.fixture
+def page(stranger: Page, service: Supervisor) -> Page:
+    """The board, live, of somebody whose key writes."""
+    log_in(stranger, service.url, service.api_key)
+    return stranger
+
+
+@pytest.fixture(scope="session")
+def stage(service: Supervisor) -> Iterator[Stage]:
+    settings = service.settings
+    addresses = settings.require("broker_url"), settings.require("redis_url")
+    with client_of(service.url, service.api_key) as api, CommandClient(*addresses) as engine:
+        yield Stage(service, api, engine)
