@@ -44,6 +44,9 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def group(stage: Stage) -> dict[str, Any]:
+    # Beside it on the board, what takes most room.
+    stage.group("Freight and forwarding, all of the second quarter", [DOUBTFUL], batchNumber="BATCH-2026-000001")
+    stage.group("Another one with a rather long name for a phone", [READ, BROKEN])
     return stage.group("Looked at", [READ, DOUBTFUL, BROKEN, None], processingSettings={"jobTimeoutSeconds": 3600})
 
 
