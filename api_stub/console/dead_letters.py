@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from api_stub.backends import Backends, OpenBackends
@@ -58,7 +59,13 @@ async def show_letter(id: UUID, request: Request, visitor: Visiting, backends: O
 
 
 @router.post("/{id}/replay")
-async def replay_letter(id: UUID, request: Request, visitor: Visiting, backends: OpenBackends) -> Response:
+async def replay_letter(
+    id: UUID,
+    asked: Annotated[LettersQuery, Query()],
+    request: Request,
+    visitor: Visiting,
+    backends: OpenBackends,
+) -> Response:
     """Send the letter's commands again, under their ids."""
     try:
         count = await asyncio.to_thread(_replay, backends, id)
@@ -68,7 +75,9 @@ async def replay_letter(id: UUID, request: Request, visitor: Visiting, backends:
         notice, status = Notice(f"{error}. Replay it again, that is safe.", is_problem=True), 503
     else:
         notice, status = Notice(f"Sent {count} command{'' if count == 1 else 's'} again."), 200
-    return await _letters(request, backends, visitor, LettersQuery(), notice=notice, status=status)
+    if status == 200 and "hx-request" not in request.headers:
+        return RedirectResponse(f"{PREFIX}/dead-letters", 303)  # so that a reload does not send it again
+    return await _letters(request, backends, visitor, asked, notice=notice, status=status)
 
 
 def _replay(backends: Backends, id_: UUID) -> int:

@@ -1,15 +1,17 @@
 """What people do with groups and jobs: the same commands, on the same way, as over the HTTP API."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from uuid_utils.compat import uuid7
 
 from api_stub import headers
 from api_stub.backends import Backends, OpenBackends
 from api_stub.console.forms import read_form
-from api_stub.console.group_page import ACTIONS, Notice, group_page
+from api_stub.console.group_page import ACTIONS, GroupQuery, Notice, group_page
+from api_stub.console.pages import PREFIX
 from api_stub.console.visitors import Visiting, Visitor
 from api_stub.headers import Preference
 from api_stub.problems import KINDS, Problem
@@ -30,10 +32,11 @@ async def act(
     request: Request,
     visitor: Visiting,
     backends: OpenBackends,
+    asked: Annotated[GroupQuery, Query()],
 ) -> Response:
     """Send one of the owners' words."""
     action = ACTIONS[word]
-    return await _send(request, backends, visitor, id, action.command, {"id": str(id)}, action.done)
+    return await _send(request, backends, visitor, id, asked, action.command, {"id": str(id)}, action.done)
 
 
 @router.post("/groups/{id}/jobs/{job_id}/retry")
@@ -43,10 +46,11 @@ async def retry_job(
     request: Request,
     visitor: Visiting,
     backends: OpenBackends,
+    asked: Annotated[GroupQuery, Query()],
 ) -> Response:
     """Put one job back into the queue."""
     data = {"id": str(id), "jobIds": [str(job_id)]}
-    return await _send(request, backends, visitor, id, names.JOB_GROUP_RETRY, data, "The job is queued again.")
+    return await _send(request, backends, visitor, id, asked, names.JOB_GROUP_RETRY, data, "The job is queued again.")
 
 
 @router.post("/groups/{id}/jobs/{job_id}/review")
@@ -56,17 +60,25 @@ async def review(
     request: Request,
     visitor: Visiting,
     backends: OpenBackends,
+    asked: Annotated[GroupQuery, Query()],
 ) -> Response:
     """Accept or reject the result of a job that waits for a person."""
     decision = (await read_form(request)).get("decision", "")
     if decision not in DECISIONS:
         raise Problem.wrong_fields(f"must be one of {', '.join(DECISIONS)}", "decision")
     data = {"groupId": str(id), "jobId": str(job_id), "decision": decision, "reviewer": visitor.caller.owner}
-    return await _send(request, backends, visitor, id, names.JOB_REVIEW, data, DECISIONS[decision])
+    return await _send(request, backends, visitor, id, asked, names.JOB_REVIEW, data, DECISIONS[decision])
 
 
 async def _send(
-    request: Request, backends: Backends, visitor: Visitor, id_: UUID, command: str, data: dict[str, Any], done: str
+    request: Request,
+    backends: Backends,
+    visitor: Visitor,
+    id_: UUID,
+    asked: GroupQuery,
+    command: str,
+    data: dict[str, Any],
+    done: str,
 ) -> Response:
     """Carry the command out, and show the group as it then is with what became of it."""
     sender = CommandSender(
@@ -83,7 +95,9 @@ async def _send(
             notice = Notice(UNDER_WAY)
     except Problem as problem:
         notice, status = Notice(problem.detail, is_problem=True), KINDS[problem.code][0]
-    return await group_page(request, backends, visitor, id_, notice=notice, status=status)
+    if status == 200 and "hx-request" not in request.headers:
+        return RedirectResponse(f"{PREFIX}/groups/{id_}", 303)  # so that a reload does not send it again
+    return await group_page(request, backends, visitor, id_, asked, notice=notice, status=status)
 
 
 async def _succeeded(_: Outcome) -> Response:

@@ -90,13 +90,12 @@ async def group_page(
     backends: Backends,
     visitor: Visitor,
     id_: UUID,
-    asked: GroupQuery | None = None,
+    asked: GroupQuery,
     *,
     notice: Notice | None = None,
     status: int = 200,
 ) -> Response:
     """Return the group's page, below the `notice` of what was just done; raises Problem (404)."""
-    asked = asked or GroupQuery()
     group = await existing_group(backends, id_)
     async with backends.engine.connect() as connection:
         explained = await explanations.explain_group(connection, id_)
@@ -134,7 +133,7 @@ async def show_job(
     if job is None or explained is None:
         raise Problem("not_found", f"there is no job {job_id} in job group {id}")
     shown = JobResource.of(job)
-    return page(request, "job.html", visitor=visitor, group=group, job=shown, reasons=explained.reasons, notice=None)
+    return page(request, "job.html", visitor=visitor, group=group, job=shown, reasons=explained.reasons)
 
 
 def _has_retryable(counts: object) -> bool:

@@ -56,8 +56,11 @@ def test_pause_and_resume(page: Page, stage: Stage, open_group: Open) -> None:
     group = stage.group("Paused and resumed", [None], processingSettings=LONG)
     open_group(group)
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("status").filter(has_text="Paused: nothing more is dispatched.")).to_be_visible()
+    expect(page.locator("#told").get_by_text("Paused: nothing more is dispatched.")).to_be_visible()
     assert stage.now(group)["status"] == "paused"
+    told = page.locator("#told").get_by_text("Paused: nothing more is dispatched.")
+    expect(page.get_by_role("region", name="History")).to_contain_text("job_group.paused")
+    expect(told).to_be_visible()  # the news did not wipe it out
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert stage.now(group)["status"] == "processing"
@@ -73,7 +76,7 @@ def test_a_group_is_cancelled_only_by_who_is_sure(page: Page, stage: Stage, open
     assert stage.now(group)["status"] == "processing"
     page.get_by_role("button", name="Cancel…").click()
     dialog.get_by_role("button", name="Cancel the group").click()
-    expect(page.get_by_role("status").filter(has_text="Cancelled.")).to_be_visible()
+    expect(page.locator("#told").get_by_text("Cancelled.")).to_be_visible()
     assert stage.now(group)["status"] == "cancelling"
 
 
@@ -106,7 +109,7 @@ def test_what_came_too_late_is_told(page: Page, stage: Stage, open_group: Open, 
     page.route("**/console/groups/*?*", lambda route: route.abort())  # as if the news had not come yet
     stage.do(group, "pause")
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("status").filter(has_text="paused")).to_be_visible()
+    expect(page.locator("#told").get_by_text("paused")).to_be_visible()
     complaints.clear()  # of the refusal, and of the news that was held back
 
 
@@ -118,7 +121,8 @@ def test_a_job_shows_its_result(page: Page, stage: Stage, open_group: Open) -> N
     expect(page.get_by_role("region", name="Result")).to_contain_text('"total": "41.20"')
     expect(page.get_by_text("below 0.8 (confidenceThreshold) a person must look")).to_be_visible()
     page.get_by_role("button", name="Accept").click()
-    expect(page.get_by_role("status").filter(has_text="Accepted.")).to_be_visible()
+    page.wait_for_url(f"**/groups/{group['id']}")
+    expect(page.get_by_role("row").filter(has_text="invoice-001.pdf")).to_contain_text("succeeded")
     assert stage.jobs(group)[0]["status"] == "succeeded"
 
 

@@ -27,7 +27,7 @@ def test_a_letter_is_read_and_replayed(page: Page, service: Supervisor) -> None:
     expect(page.get_by_role("region", name="Body")).to_contain_text(UNLUCKY)
     page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Dead letters").click()
     row.get_by_role("button", name="Replay").click()
-    expect(page.get_by_role("status").filter(has_text="Sent 1 command again.")).to_be_visible()
+    expect(page.locator("#told").get_by_text("Sent 1 command again.")).to_be_visible()
     assert eventually(lambda: group_count(database_url, group_id))
     expect(row.locator(".again time")).to_be_visible()
 
@@ -38,7 +38,7 @@ def test_what_holds_no_command_is_not_replayed(page: Page, service: Supervisor, 
     letter = graveyard.next_letter()
     page.goto(f"{service.url}/console/dead-letters?reason={letter['reason']}")
     page.locator(f"#letter-{letter['id']}").get_by_role("button", name="Replay").click()
-    expect(page.get_by_role("status").filter(has_text="Nothing was sent")).to_be_visible()
+    expect(page.locator("#told").get_by_text("Nothing was sent")).to_be_visible()
     assert [complaint for complaint in complaints if "409" not in complaint] == []
     complaints.clear()
 

@@ -77,7 +77,7 @@ def test_everything_is_done_with_a_keyboard(stranger: Page, service: Supervisor,
     expect(page.get_by_role("dialog")).to_be_hidden()
     tab_to(page, "Pause")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").filter(has_text="Paused")).to_be_visible()
+    expect(page.locator("#told").get_by_text("Paused")).to_be_visible()
     tab_to(page, "Resume")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
