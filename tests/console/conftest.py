@@ -12,8 +12,9 @@ from tests.contract.http_api import client_of
 from workers.supervision.supervisor import Supervisor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One for the tests of this folder, and no longer: in its thread no other event loop can run."""
     with a_browser(chromium_or_skip()) as browser:
         yield browser
 
@@ -48,7 +49,7 @@ def page(stranger: Page, service: Supervisor) -> Page:
     return stranger
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(service: Supervisor) -> Iterator[Stage]:
     settings = service.settings
     addresses = settings.require("broker_url"), settings.require("redis_url")
