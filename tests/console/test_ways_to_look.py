@@ -47,7 +47,8 @@ def group(stage: Stage) -> dict[str, Any]:
     # Beside it on the board, what takes most room.
     stage.group("Freight and forwarding, all of the second quarter", [DOUBTFUL], batchNumber="BATCH-2026-000001")
     stage.group("Another one with a rather long name for a phone", [READ, BROKEN])
-    return stage.group("Looked at", [READ, DOUBTFUL, BROKEN, None], processingSettings={"jobTimeoutSeconds": 3600})
+    settings = {"jobTimeoutSeconds": 3600}
+    return stage.group("Looked at", [READ, DOUBTFUL, BROKEN, None], priority="urgent", processingSettings=settings)
 
 
 def addresses(stage: Stage, group: dict[str, Any]) -> list[str]:
@@ -123,6 +124,9 @@ def test_a_phone_shows_all_without_scrolling_sideways(
             page.get_by_text("Live", exact=True).wait_for()
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
             assert page.locator("header").evaluate("each => each.offsetHeight") < 110, "the head takes two lines"
+        page.goto(addresses(stage, group)[0])
+        row = page.locator(f"#group-{group['id']}")
+        expect(row.locator(".named")).to_be_visible()
         page.goto(addresses(stage, group)[1])
         expect(page.get_by_role("button", name="Accept invoice-002.pdf")).to_be_visible()
         assert page.get_by_role("rowheader").count() == 4, "a table to those who hear it as well"
