@@ -29,6 +29,8 @@ CATCH_UPS_COUNT = 4
 TURN_SECONDS = 10.0
 CHUNK_BYTES = 128 * 1024
 """What a reader is sent at once, but for its last event: as much as one that stalls keeps in memory."""
+FIRST_PAGE_COUNT = 25
+"""Events that a reader who catches up asks for first, since nobody knows how large they are."""
 CHUNK_COUNT = 1_000
 """Events of the ring that one reader looks through before others have their turns."""
 
@@ -42,7 +44,7 @@ class _Reader:
     interest: Interest
     position: int
     """It was sent all that it wants up to there."""
-    page_count: int = PAGE_COUNT
+    page_count: int = FIRST_PAGE_COUNT
     """Events to ask the database for: about as many as fit into a chunk."""
 
     def take(self, events: Iterable[FeedEvent]) -> tuple[int, bytes]:

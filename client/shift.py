@@ -8,7 +8,7 @@ from client.event_queue import Delivery, EventQueue
 
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.02
-"""How long what was handled may wait for its acknowledgement."""
+"""How long what was handled may wait for its acknowledgement, while something else is being handled."""
 
 Handle = Callable[[bytes, threading.Event], bool]
 
@@ -32,8 +32,9 @@ class Shift:
         with ThreadPoolExecutor(concurrency, thread_name_prefix="subscriber") as threads:
             try:
                 while not (stopping.is_set() or self._leaving.is_set()):
-                    for delivery in self._queue.receive(BUSY_SECONDS if self._in_hand else IDLE_SECONDS):
+                    for delivery in self._queue.receive(0 if self._in_hand else IDLE_SECONDS):
                         self._in_hand[threads.submit(self._try, delivery.body)] = delivery
+                    wait(self._in_hand, BUSY_SECONDS)
                     self._acknowledge()
                 self._finish()
             finally:

@@ -121,7 +121,10 @@ def housekeeping() -> None:
 
 @app.command(rich_help_panel=PROCESSES)
 def notifier() -> None:
-    """Send events to the webhooks and people that groups name in `notifications`."""
+    """Send events to the webhooks and people that groups name in `notifications`.
+
+    jobgroups notifier
+    """
     _run_process("notifier")
 
 

@@ -10,6 +10,7 @@ from threading import Event
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.unit_of_work import ConcurrentWrite
+from models.store.vital_signs import NOTIFIER
 from settings import Settings
 from workers.lifetime import run_until_stopped
 from workers.notifying.dispatcher import Dispatcher
@@ -24,7 +25,7 @@ STOP_SECONDS = 3.0
 def run(settings: Settings) -> None:
     """Send what is due until told to stop. Any number of these share the work."""
     configure_logging(settings.log_level)
-    engine = make_engine(settings.require("database_url"), pool_size=2)
+    engine = make_engine(settings.require("database_url"), pool_size=2, name=NOTIFIER)
     dispatcher = Dispatcher(engine, settings)
 
     def notify(stop: Event) -> None:

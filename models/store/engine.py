@@ -58,14 +58,16 @@ def _take_lost_for_unavailable(engine: Engine) -> None:
     """Let the end of a connection be DatabaseUnavailable, whatever the driver calls it.
 
     It has an InternalError for the transaction that the server ended because it idled, as it does in a process that was
-    frozen for a while: a fault of no command.
+    frozen for a while: a fault of no command. A task that is cancelled amid a question loses its connection as well,
+    and is to end all the same.
     """
 
     @event.listens_for(engine, "handle_error")
     def rename(context: ExceptionContext) -> OperationalError | None:
-        if not context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError):
-            return None
         lost = context.original_exception
+        is_lost = context.is_disconnect and isinstance(lost, Exception)
+        if not is_lost or isinstance(context.sqlalchemy_exception, OperationalError):
+            return None
         return OperationalError(context.statement, None, lost, hide_parameters=True, connection_invalidated=True)
 
 

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select, text
 
+from models.store.delivery_table import PENDING, deliveries
 from models.store.outbox import RELAY_LOCK
 from models.store.tables import api_keys, dead_letters, events
 
 HOUSEKEEPING = "jobgroups housekeeping"
-"""The name under which housekeeping is known to PostgreSQL."""
+NOTIFIER = "jobgroups notifier"
+"""The names under which these processes are known to PostgreSQL."""
 
 # A frozen process keeps its connection: that it was used a moment ago is what tells one that works.
 _SILENCE = """
@@ -63,6 +65,12 @@ def first_unpublished(connection: Connection) -> int | None:
 def unpublished_count(connection: Connection) -> int:
     """Return how many events are not yet published."""
     return connection.execute(select(func.count()).where(events.c.position.is_(None))).scalar_one()
+
+
+def overdue_deliveries_count(connection: Connection, before: datetime) -> int:
+    """Return how many deliveries should have had their next attempt before this time."""
+    overdue = deliveries.c.next_attempt_at < before
+    return connection.execute(select(func.count()).select_from(deliveries).where(PENDING, overdue)).scalar_one()
 
 
 def unreplayed_letters_count(connection: Connection) -> int:

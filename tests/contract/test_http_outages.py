@@ -101,7 +101,9 @@ def test_without_the_database_everything_waits_its_turn(service: Service, tmp_pa
         for response in (api.get(GROUPS), api.get(f"{GROUPS}/{uuid4()}"), api.get("/commands/x")):
             problem_of(response, 503, "unavailable")
             assert int(response.headers["retry-after"]) > 0
-        written = api.post(GROUPS, json=BODY)  # by a worker that has its database; it cannot be shown here
+        # By a worker that has its database, and tells the group. Only the inbox says whose an Idempotency-Key is.
+        assert api.post(GROUPS, json=BODY).status_code == 201
+        written = api.post(GROUPS, json=BODY, headers={"Idempotency-Key": str(uuid4()), "Prefer": "wait=1"})
         assert (written.status_code, written.headers["location"]) == (
             202,
             f"/commands/{written.json()['data']['commandId']}",

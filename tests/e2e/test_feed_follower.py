@@ -5,7 +5,6 @@ import time
 from itertools import takewhile
 from uuid import UUID
 
-import httpx
 import pytest
 
 from client.feed import Feed, FeedEvent, FeedRefused, PositionGone
@@ -15,13 +14,6 @@ from tests.tcp_proxy import proxy_to
 from workers.supervision.supervisor import Supervisor
 
 GROUP_COUNT = 60
-
-
-@pytest.fixture
-def served(service: Supervisor) -> Supervisor:
-    if "/events" not in httpx.get(f"{service.url}/openapi.json", trust_env=False).json()["paths"]:
-        pytest.skip("the HTTP stub serves no feed")
-    return service
 
 
 def published(service: Supervisor, after: int) -> list[tuple[int, UUID]]:
@@ -38,11 +30,11 @@ def latest(service: Supervisor) -> int:
     return published(service, 0)[-1][0]
 
 
-def test_connections_that_break_cost_no_event_and_repeat_none(served: Supervisor) -> None:
-    with client_of(served.url, served.api_key) as api, proxy_to(served.url) as proxy:
+def test_connections_that_break_cost_no_event_and_repeat_none(service: Supervisor) -> None:
+    with client_of(service.url, service.api_key) as api, proxy_to(service.url) as proxy:
         new_group(api)
-        after = eventually(lambda: published(served, 0) and latest(served))
-        feed = Feed(f"http://127.0.0.1:{proxy.port}", served.api_key)
+        after = eventually(lambda: published(service, 0) and latest(service))
+        feed = Feed(f"http://127.0.0.1:{proxy.port}", service.api_key)
 
         def write() -> None:
             for number in range(GROUP_COUNT):
@@ -60,12 +52,12 @@ def test_connections_that_break_cost_no_event_and_repeat_none(served: Supervisor
         writer.join()
     told = [(event.position, UUID(event.document["id"])) for event in found]
     assert len(told) >= GROUP_COUNT
-    assert told == [each for each in published(served, after) if each[0] <= told[-1][0]]
+    assert told == [each for each in published(service, after) if each[0] <= told[-1][0]]
 
 
-def test_a_reader_of_what_is_to_come_misses_nothing_though_it_has_seen_nothing(served: Supervisor) -> None:
-    with client_of(served.url, served.api_key) as api, proxy_to(served.url) as proxy:
-        feed = Feed(f"http://127.0.0.1:{proxy.port}", served.api_key, types=["job_group.created"])
+def test_a_reader_of_what_is_to_come_misses_nothing_though_it_has_seen_nothing(service: Supervisor) -> None:
+    with client_of(service.url, service.api_key) as api, proxy_to(service.url) as proxy:
+        feed = Feed(f"http://127.0.0.1:{proxy.port}", service.api_key, types=["job_group.created"])
 
         def write() -> None:
             time.sleep(1)  # the reader is connected by then, and was told where "now" is
@@ -81,10 +73,10 @@ def test_a_reader_of_what_is_to_come_misses_nothing_though_it_has_seen_nothing(s
         writer.join()
 
 
-def test_a_wrong_key_and_a_wrong_place_are_refused(served: Supervisor) -> None:
+def test_a_wrong_key_and_a_wrong_place_are_refused(service: Supervisor) -> None:
     with pytest.raises(FeedRefused) as refused:
-        next(Feed(served.url, "wrong").follow())
+        next(Feed(service.url, "wrong").follow())
     assert refused.value.status == 401
     with pytest.raises(FeedRefused) as ahead:
-        next(Feed(served.url, served.api_key).follow(after=10**12))
+        next(Feed(service.url, service.api_key).follow(after=10**12))
     assert not isinstance(ahead.value, PositionGone)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from client.broker import connect
-from tests.commands import eventually
+from tests.commands import eventually, select
 from workers.engine.engine import ENGINE_QUEUE
 from workers.supervision.supervisor import Supervisor
 
@@ -52,12 +52,14 @@ def shell_environment(service: Supervisor) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in variables.items() if name.startswith("JOBGROUPS_")}}
 
 
+@pytest.mark.timeout(300)
 def test_every_code_block_does_what_it_says(either_service: Supervisor, tmp_path: Path) -> None:
     environment = shell_environment(either_service)
     broker = "redis" if environment["JOBGROUPS_BROKER_URL"].startswith("redis") else "rabbitmq"
     todo = [block for block in blocks() if block.note in ("", f"broker: {broker}")]
     engine, subscriber = (block for block in blocks() if block.note.startswith("background"))
     printed = tmp_path / "events"
+    forget_the_jobs_of_other_tests(either_service)
     with running(engine, environment, tmp_path / "engine"), running(subscriber, environment, printed):
         declare_the_engines_queue(environment["JOBGROUPS_BROKER_URL"])
         eventually(lambda: announce_a_group(either_service) and printed.read_text())
@@ -85,9 +87,7 @@ def test_the_client_librarys_page_does_what_it_says(either_service: Supervisor, 
                 )
                 assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
         eventually(lambda: {"March", "Box 299", "April", "May"} <= set(groups_in(tmp_path / "accounting.sqlite")))
-        # Where the service does not serve the feed, its reader has ended with 404.
-        if "/events" in httpx.get(f"{either_service.url}/openapi.json", trust_env=False).json()["paths"]:
-            eventually(lambda: followed.read_text().count("job_group.created") >= 303)
+        eventually(lambda: followed.read_text().count("job_group.created") >= 303)
 
 
 def groups_in(file: Path) -> list[str]:
@@ -108,6 +108,16 @@ def running(block: Block, environment: dict[str, str], printed: Path, folder: Pa
         finally:
             process.terminate()
             process.wait(20)
+
+
+def forget_the_jobs_of_other_tests(service: Supervisor) -> None:
+    """They dispatch jobs by the thousand, which the engine would read before those of the page."""
+    database_url = service.settings.require("database_url")
+    eventually(lambda: not select(database_url, "SELECT FROM events WHERE position IS NULL LIMIT 1"), seconds=120)
+    with connect(service.settings.require("broker_url")) as connection:
+        queue = ENGINE_QUEUE(connection)
+        queue.declare()
+        queue.delete()
 
 
 def declare_the_engines_queue(broker_url: str) -> None:

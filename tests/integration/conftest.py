@@ -1,11 +1,13 @@
-"""A broker that only the test itself talks to: the services of other tests have theirs, whose workers would take what a
+"""Servers that only the test itself talks to: the services of other tests have theirs, whose workers would take what a
 test here wants to see."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from models.store.engine import make_engine
 from tests.contract.http_api import Service
 from tests.integration.feed_stage import Stage, stage
 from tests.servers import rabbitmq_or_skip
@@ -29,3 +31,11 @@ def staged(service: Service, clean_database: str, tmp_path: Path) -> Iterator[St
     """A stub on a database without a row in it."""
     with stage(service, clean_database, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def engine(clean_database: str) -> Iterator[Engine]:
+    """Connections to a database without a row in it."""
+    engine = make_engine(clean_database, pool_size=4)
+    yield engine
+    engine.dispose()

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,13 +19,6 @@ from tests.commands import create, new_id, select
 
 KILLER = "kills"
 PROCESSES = multiprocessing.get_context("fork")
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database)
-    yield engine
-    engine.dispose()
 
 
 def count(engine: Engine, command_id: str) -> int:

@@ -1,6 +1,5 @@
 """Many rows in few statements."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,18 +8,10 @@ from sqlalchemy import Engine, event
 
 from models.store import bulk
 from models.store.bulk import insert_rows, update_rows
-from models.store.engine import make_engine
 from models.store.tables import attempts
 from tests.commands import select
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database)
-    yield engine
-    engine.dispose()
 
 
 def rows(count: int) -> list[dict[str, Any]]:

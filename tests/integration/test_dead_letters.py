@@ -29,13 +29,6 @@ CHANNEL = names.OUTCOME_CHANNEL_PREFIX + "test"
 
 
 @pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
     with Redis.from_url(redis_url) as redis:
         yield redis

@@ -1,24 +1,13 @@
 """What is still to be delivered is kept, and what has ended is forgotten in time."""
 
-from collections.abc import Iterator
-
-import pytest
 from sqlalchemy import Engine
 
-from models.store.engine import make_engine
 from models.store.retention import forget_deliveries, forget_events
 from tests.commands import select
 from tests.integration.notifying import deliveries, delivery, dispatcher_of, group_with, send_due, url_of, webhook
 from tests.webhook_receiver import answer, receiving
 
 OLD = "now() - interval '31 days'"
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 def sql(engine: Engine, statement: str) -> int:
@@ -37,15 +26,15 @@ def test_a_delivery_is_forgotten_when_it_ended_long_ago(engine: Engine) -> None:
     assert forget_deliveries(engine, older_than_days=30) == 0
 
 
-def test_an_event_is_kept_until_it_is_delivered(engine: Engine) -> None:
+def test_an_event_is_kept_until_it_is_delivered_and_what_follows_with_it(engine: Engine) -> None:
     with receiving() as receiver:
-        group_with(engine, webhook(receiver.url()))
-        group_with(engine)
+        for channels in ([], [webhook(receiver.url())], [], []):
+            group_with(engine, *channels)
         sql(engine, f"UPDATE events SET position = ordinal, occurred_at = {OLD}")
         assert forget_events(engine, older_than_days=30) == 1
         send_due(dispatcher_of(engine))
         assert len(receiver.taken) == 1
-    assert forget_events(engine, older_than_days=30) == 1
+    assert forget_events(engine, older_than_days=30) == 2
 
 
 def test_what_is_asked_for_again_when_its_event_is_gone_says_so(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.interest import EVERYTHING, Interest, interest_in
 from models.store import feed, retention
-from models.store.engine import make_async_engine, make_engine
+from models.store.engine import make_async_engine
 from models.store.feed import END, FeedPage, Kept, kept, read_page
 from models.store.outbox import last_position, stamp, unpublished
 from models.store.retention import forget_events
@@ -24,13 +24,6 @@ from tests.integration.relaying import connected, row, write
 ONE, TWO, THREE = (UUID(int=number) for number in (1, 2, 3))
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=2)
-    yield engine
-    engine.dispose()
 
 
 def publish(engine: Engine, rows: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """What a worker's processes make of connections that were lost, or that are open and carry nothing."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -7,9 +8,11 @@ import pytest
 from celery import Celery
 from kombu import Connection
 from redis import Redis
+from sqlalchemy import text
 
 import workers.intake_queue
 from client.broker import broker_errors
+from models.store.engine import make_async_engine
 from tests.commands import eventually
 from tests.contract.http_api import free_port
 from tests.tcp_proxy import TcpProxy, proxy_to, through
@@ -73,3 +76,20 @@ def test_a_result_that_redis_does_not_take_is_let_go() -> None:
         began_at = time.monotonic()
         celery.backend.mark_as_done("lost", {"status": "succeeded"})
         assert time.monotonic() - began_at < PATIENCE_SECONDS
+
+
+def test_who_is_cancelled_amid_a_question_ends(database_url: str) -> None:
+    """Taken for an outage, it would be something to try again for ever, in a process that is to end."""
+
+    async def cancel() -> None:
+        engine = make_async_engine(database_url, pool_size=1)
+        async with engine.connect() as connection:
+            asking = asyncio.create_task(connection.execute(text("SELECT pg_sleep(20)")))
+            await asyncio.sleep(0.2)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await connection.invalidate()
+        await engine.dispose()
+
+    asyncio.run(cancel())

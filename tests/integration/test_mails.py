@@ -3,14 +3,12 @@
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Engine
 
-from models.store.engine import make_engine
 from tests.integration.notifying import (
     ask,
     deliveries,
@@ -26,13 +24,6 @@ from workers.notifying import mail as sending
 from workers.notifying.dispatcher import Dispatcher
 
 SENDER = "jobgroups@example.com"
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 def mailing(engine: Engine, port: int) -> Dispatcher:

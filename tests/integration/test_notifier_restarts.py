@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine
 
-from models.store.engine import make_engine
 from tests.commands import eventually, select
 from tests.contract.http_api import free_port
 from tests.integration.notifying import (
@@ -27,13 +25,6 @@ from tests.integration.notifying import (
 from tests.webhook_receiver import SECRET, answer, hang, in_turn, receiving
 
 GROUP_COUNT = 20
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, RowMapping, text
 from client.broker import EVENT_EXCHANGE, broker_errors
 from models import names
 from models.store.bulk import insert_rows
-from models.store.engine import DatabaseUnavailable, make_engine
+from models.store.engine import DatabaseUnavailable
 from models.store.outbox import last_position, lead, stamp, unpublished, wait_for_events
 from models.store.tables import events
 from tasks.handling import handle
@@ -34,13 +34,6 @@ from tests.integration.relaying import (
     write,
 )
 from workers.publisher import EventPublisher
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 def test_a_transaction_that_commits_late_is_not_skipped(engine: Engine) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 import workers.publisher
 from client.broker import EVENT_EXCHANGE, broker_errors
 from models import names
-from models.store.engine import make_engine
 from models.store.outbox import unpublished
 from tests.commands import Subscriber, eventually, ids_of
 from tests.integration.relaying import (
@@ -29,13 +28,6 @@ from tests.integration.relaying import (
 )
 
 BATCH_COUNT = 20
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 def test_a_long_history_of_one_group_arrives_in_order(engine: Engine, broker_url: str) -> None:

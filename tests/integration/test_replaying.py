@@ -13,7 +13,6 @@ from client.broker import COMMAND_QUEUE, connect
 from models import names
 from models.commands import CommandEnvelope
 from models.dead_letter import DeadLetter, DeadLetterReason
-from models.store.engine import make_engine
 from settings import Settings
 from tasks.dead_letters import bury_command, bury_messages
 from tasks.handling import handle
@@ -33,13 +32,6 @@ def settings(request: pytest.FixtureRequest, clean_database: str) -> Iterator[Se
     empty(broker_url)
     yield Settings(database_url=clean_database, broker_url=broker_url)
     empty(broker_url)
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database)
-    yield engine
-    engine.dispose()
 
 
 def empty(broker_url: str) -> None:

@@ -1,6 +1,5 @@
 """Forgetting old outcomes on a real PostgreSQL."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -9,19 +8,11 @@ import pytest
 from sqlalchemy import Engine, event, insert
 
 from models.store import retention
-from models.store.engine import make_engine
 from models.store.retention import forget_commands
 from models.store.tables import commands
 from tests.commands import select
 
 DAYS = 90
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=2)
-    yield engine
-    engine.dispose()
 
 
 def remember(engine: Engine, prefix: str, count: int, age: timedelta) -> None:

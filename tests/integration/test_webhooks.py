@@ -1,7 +1,6 @@
 """Webhooks reach real receivers, which verify them, through whatever goes wrong on the way."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,7 +10,6 @@ from sqlalchemy import Engine, event
 
 from models.delivery import MAX_ATTEMPTS
 from models.store import outbox
-from models.store.engine import make_engine
 from models.store.tables import events
 from tests.commands import eventually, select
 from tests.document_server import resolving
@@ -31,13 +29,6 @@ from workers.notifying import webhook as sending
 from workers.notifying.dispatcher import ENDPOINT_SENDERS_COUNT
 
 OTHER_SECRET = "whsec_" + "b3RoZXIgc2VjcmV0IG9mIHRoZSB0ZXN0"
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database, pool_size=4)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -155,8 +146,9 @@ def test_after_three_days_it_is_given_up(engine: Engine) -> None:
     assert given_up["ended_at"]
 
 
-@pytest.mark.parametrize("said", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
-def test_a_receiver_may_ask_for_patience(engine: Engine, said: str) -> None:
+@pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
+def test_a_receiver_may_ask_for_patience(engine: Engine, as_date: bool) -> None:
+    said = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True) if as_date else "3600"
     with receiving(busy=answer(503, Retry_After=said)) as receiver:
         group_with(engine, webhook(receiver.url("busy")))
         send_due(dispatcher_of(engine))

@@ -17,7 +17,15 @@ from workers.operating.doctor import areas, command
 from workers.operating.doctor.finding import Verdict
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command_line.md").read_text()
-CHECKED = (areas.SURROUNDINGS, areas.DATABASE, areas.REDIS_BROKER, areas.RABBITMQ_BROKER, areas.OUTCOMES, areas.API)
+CHECKED = (
+    areas.SURROUNDINGS,
+    areas.DATABASE,
+    areas.REDIS_BROKER,
+    areas.RABBITMQ_BROKER,
+    areas.OUTCOMES,
+    areas.MAIL,
+    areas.API,
+)
 
 
 def rows(columns: int, after: str) -> list[tuple[str, ...]]:

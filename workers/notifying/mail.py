@@ -3,7 +3,10 @@
 import asyncio
 from email.errors import MessageError
 from email.message import EmailMessage
-from urllib.parse import SplitResult, unquote, urlsplit
+from functools import cache
+from threading import Thread
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
@@ -25,7 +28,8 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
     except (ValueError, MessageError):
         return Attempt(Verdict.GIVE_UP, error="no mail can have this address")
     try:
-        asyncio.run(_send(message, claim.target.address, urlsplit(settings.smtp_url)))
+        sending = _send(message, claim.target.address, settings.smtp_url)
+        asyncio.run_coroutine_threadsafe(sending, _loop()).result()
     except aiosmtplib.SMTPRecipientsRefused as error:
         return _refused(error.recipients[0], for_good=_is_final(error.recipients[0]))
     except aiosmtplib.SMTPDataError as error:
@@ -39,19 +43,42 @@ def send_mail(claim: Claim, settings: Settings) -> Attempt:
     return Attempt(Verdict.DELIVERED, aiosmtplib.SMTPStatus.completed)
 
 
-async def _send(message: EmailMessage, recipient: str, server: SplitResult) -> None:
+def greet(smtp_url: str, timeout_seconds: float) -> None:
+    """Log in to the mail server, and send nothing. Raises aiosmtplib's SMTPException, or OSError."""
+    asyncio.run_coroutine_threadsafe(_greet(smtp_url, timeout_seconds), _loop()).result()
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all mails: a loop that ended with its mail would leave connections that are still being closed."""
+    loop = asyncio.new_event_loop()
+    Thread(target=loop.run_forever, name="mail", daemon=True).start()
+    return loop
+
+
+async def _send(message: EmailMessage, recipient: str, smtp_url: str) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
-        await aiosmtplib.send(
-            message,
-            recipients=[recipient],
-            hostname=server.hostname,
-            port=server.port or _PORTS[server.scheme],
-            username=unquote(server.username) if server.username else None,
-            password=unquote(server.password) if server.password else None,
-            use_tls=server.scheme == "smtps",
-            start_tls=server.scheme == "smtp+starttls",
-            timeout=DEADLINE_SECONDS,
-        )
+        await aiosmtplib.send(message, recipients=[recipient], timeout=DEADLINE_SECONDS, **_server(smtp_url))
+
+
+async def _greet(smtp_url: str, timeout_seconds: float) -> None:
+    async with (
+        asyncio.timeout(timeout_seconds),
+        aiosmtplib.SMTP(timeout=timeout_seconds, **_server(smtp_url)),
+    ):
+        pass
+
+
+def _server(smtp_url: str) -> dict[str, Any]:
+    server = urlsplit(smtp_url)
+    return {
+        "hostname": server.hostname,
+        "port": server.port or _PORTS[server.scheme],
+        "username": unquote(server.username) if server.username else None,
+        "password": unquote(server.password) if server.password else None,
+        "use_tls": server.scheme == "smtps",
+        "start_tls": server.scheme == "smtp+starttls",
+    }
 
 
 def _is_final(answer: aiosmtplib.SMTPResponseException) -> bool:

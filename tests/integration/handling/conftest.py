@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from models.store.engine import make_engine
 from tasks.handling import handle
 from tests.commands import create, new_id
 
@@ -16,13 +15,6 @@ def _quick_logs() -> Iterator[None]:
     """Unconfigured, structlog paints every traceback, a second each."""
     with capture_logs():
         yield
-
-
-@pytest.fixture
-def engine(clean_database: str) -> Iterator[Engine]:
-    engine = make_engine(clean_database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from client.broker import is_redis
-from workers.operating.doctor import api, database, processes, rabbitmq, redis, surroundings
+from workers.operating.doctor import api, database, mail, processes, rabbitmq, redis, surroundings
 from workers.operating.doctor.circumstances import Circumstances
 from workers.operating.doctor.examination import Area
 
@@ -26,6 +26,7 @@ DATABASE = Area(
         "relay": processes.relay,
         "outbox": processes.outbox,
         "housekeeping": processes.housekeeping,
+        "notifier": processes.notifier,
         "dead letters": database.dead_letters,
         "API keys": database.keys,
     },
@@ -49,10 +50,11 @@ RABBITMQ_BROKER = Area(
         "intake": rabbitmq.intake,
     },
 )
+MAIL = Area(surroundings.reach, {"mail": mail.answers})
 API = Area(api.reach, {"API": api.answers, "API version": api.version, "your key": api.key})
 
 
 def areas_for(circumstances: Circumstances) -> Sequence[Area]:
     """Return what there is to examine."""
     redis_broker = is_redis(circumstances.settings.broker_url or "redis")
-    return (SURROUNDINGS, DATABASE, REDIS_BROKER if redis_broker else RABBITMQ_BROKER, OUTCOMES, API)
+    return (SURROUNDINGS, DATABASE, REDIS_BROKER if redis_broker else RABBITMQ_BROKER, OUTCOMES, MAIL, API)

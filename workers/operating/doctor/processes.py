@@ -1,6 +1,6 @@
 """The processes that PostgreSQL knows, judged by what they did of late: one that stands still is connected too.
 
-Relay and housekeeping ask the database something every second, whether there is work or not.
+Relay, housekeeping and notifier ask the database something every second, whether there is work or not.
 """
 
 import time
@@ -64,6 +64,29 @@ def housekeeping(database: Database) -> Finding:
             "Its log says what keeps it.",
         )
     return fine("It works, and nothing is overdue.")
+
+
+@reads_tables
+def notifier(database: Database) -> Finding:
+    """Say whether webhooks and people are told. Where no group names any, nobody needs a notifier."""
+    silences = vital_signs.silences_of(database.connection, vital_signs.NOTIFIER)
+    before = datetime.now(UTC) - timedelta(seconds=OVERDUE_SECONDS)
+    count = vital_signs.overdue_deliveries_count(database.connection, before)
+    if any(map(_works, silences)):
+        return _busy(count) if count else fine("One works, and nothing is overdue.")
+    if count or silences:
+        return fault(
+            f"None has asked the database anything for {SILENCE_SECONDS} s; {count} deliveries are overdue.",
+            _start("notifier"),
+        )
+    return fine("None runs, and nothing is to be delivered.")
+
+
+def _busy(count: int) -> Finding:
+    return warning(
+        f"One works, and yet {count} deliveries have been due for more than {OVERDUE_SECONDS} s.",
+        "Start another, or see in the log of deliveries which receiver hangs.",
+    )
 
 
 def _works(silence: timedelta | None) -> bool:

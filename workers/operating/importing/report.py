@@ -73,9 +73,14 @@ class Report:
             typer.echo(json.dumps(told))
             return
         did = "would make" if rejected is None else "made"
-        typer.echo(f"{self._name}: {done.lines:,} lines {did} {done.groups:,} groups and {done.jobs:,} jobs.")
+        made = f"{_counted(done.groups, 'group')} and {_counted(done.jobs, 'job')}"
+        typer.echo(f"{self._name}: {_counted(done.lines, 'line')} {did} {made}.")
         if done.rejected:
             where = f", kept in {kept} with the reasons: mend them there and import that file" if kept else ""
-            typer.echo(f"{done.rejected:,} rows rejected{where}.")
+            typer.echo(f"{_counted(done.rejected, 'row')} rejected{where}.")
         if done.left_open:
-            typer.echo(f"{done.left_open:,} groups are not sealed: they wait for their rejected rows.")
+            typer.echo(f"Not sealed, since rows of theirs were rejected: {_counted(done.left_open, 'group')}.")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

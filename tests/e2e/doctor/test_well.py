@@ -3,7 +3,7 @@
 from itertools import chain
 
 from tests.command_line import jobgroups_process
-from tests.doctor.diagnosis import FAULT, FINE, WARNING, Diagnosis, variables_of
+from tests.e2e.doctor.diagnosis import FAULT, FINE, WARNING, Diagnosis, variables_of
 from workers.operating.doctor import areas
 from workers.supervision.supervisor import Supervisor
 
@@ -21,7 +21,7 @@ def test_a_service_that_works_is_well(either_service: Supervisor) -> None:
 
 def test_every_check_is_made_in_its_order(either_service: Supervisor) -> None:
     broker = areas.REDIS_BROKER if either_service.settings.require("broker_url")[0] == "r" else areas.RABBITMQ_BROKER
-    in_order = (areas.SURROUNDINGS, areas.DATABASE, broker, areas.OUTCOMES, areas.API)
+    in_order = (areas.SURROUNDINGS, areas.DATABASE, broker, areas.OUTCOMES, areas.MAIL, areas.API)
     assert Diagnosis(**variables_of(either_service)).names == list(chain(*(area.checks for area in in_order)))
 
 

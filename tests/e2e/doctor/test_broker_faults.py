@@ -11,8 +11,8 @@ from redis import Redis
 from client.broker import COMMAND_QUEUE, connect
 from models import names
 from tests.contract.http_api import free_port
-from tests.doctor.conftest import rabbitmq_as
-from tests.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis
+from tests.e2e.doctor.conftest import rabbitmq_as
+from tests.e2e.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis
 from tests.servers import RabbitMQ
 
 Ask = Callable[..., Diagnosis]

@@ -20,7 +20,7 @@ from tasks.dead_letters import bury_command
 from tasks.handling import handle
 from tests.commands import create, eventually, new_id, select
 from tests.contract.http_api import free_port
-from tests.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis, variables_of
+from tests.e2e.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis, variables_of
 from tests.newer_schema import newer_schema
 from workers.operating.doctor.processes import SILENCE_SECONDS
 from workers.supervision.supervisor import Supervisor
@@ -33,6 +33,7 @@ OF_THE_DATABASE = (
     "relay",
     "outbox",
     "housekeeping",
+    "notifier",
     "dead letters",
     "API keys",
 )
@@ -183,6 +184,19 @@ def test_no_relay_and_no_housekeeping(diagnose: Ask, own_database: str) -> None:
     assert "jobgroups housekeeping" in diagnosis.text_of("housekeeping")
 
 
+def test_deliveries_that_nobody_makes(diagnose: Ask, own_database: str) -> None:
+    assert diagnose(own_database).verdicts("notifier") == [FINE]
+    engine = make_engine(own_database)
+    webhook = {"type": "webhook", "url": "https://accounting.example/hook"}
+    handle(engine, [create(new_id(), notifications={"channels": [webhook]})])
+    engine.dispose()
+    execute(own_database, "UPDATE deliveries SET next_attempt_at = now() - interval '2 minutes'")
+    diagnosis = diagnose(own_database)
+    assert diagnosis.verdicts("notifier") == [FAULT]
+    assert "jobgroups notifier" in diagnosis.text_of("notifier")
+    execute(own_database, "TRUNCATE deliveries")
+
+
 def test_a_backlog_that_stands_still(diagnose: Ask, own_database: str) -> None:
     engine = make_engine(own_database)
     handle(engine, [create(new_id()) for _ in range(3)])
@@ -196,7 +210,7 @@ def test_a_backlog_that_stands_still(diagnose: Ask, own_database: str) -> None:
 
 def test_processes_that_stand_still(service: Supervisor) -> None:
     """They are connected, and do nothing; the worker's silence shows sooner than that of the others."""
-    pids = [service.pids[name] for name in ("relay", "housekeeping", "worker")]
+    pids = [service.pids[name] for name in ("relay", "housekeeping", "notifier", "worker")]
     try:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -205,6 +219,6 @@ def test_processes_that_stand_still(service: Supervisor) -> None:
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-    assert diagnosis.verdicts("relay", "housekeeping", "worker") == [FAULT, FAULT, FAULT]
+    assert diagnosis.verdicts("relay", "housekeeping", "notifier", "worker") == [FAULT] * 4
     assert "stands still" in diagnosis.text_of("relay")
     eventually(lambda: Diagnosis(**variables_of(service)).exit_status == 0)

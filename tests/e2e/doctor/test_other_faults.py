@@ -5,12 +5,15 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 
 from tests.contract.http_api import free_port, stub_of
-from tests.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis, variables_of
+from tests.e2e.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis, variables_of
+from tests.mail_server import Mailbox, mail_server
 from tests.tcp_proxy import TcpProxy
 from workers.supervision.supervisor import Supervisor
 
@@ -83,6 +86,31 @@ def test_no_api(variables: dict[str, str], tmp_path: Path) -> None:
     assert diagnosis.those_found(FAULT) == {"API"}
     assert url in diagnosis.text_of("API")
     assert diagnosis.verdicts("API version", "your key") == [NOT_CHECKED, NOT_CHECKED]
+
+
+def test_no_mail_server(variables: dict[str, str]) -> None:
+    assert "no mail is sent" in Diagnosis(**variables).text_of("mail")
+    url = f"smtp://127.0.0.1:{free_port()}"
+    diagnosis = Diagnosis(**variables, smtp_url=url, mail_from="a@example.com")
+    assert diagnosis.those_found(FAULT) == {"mail"}
+    assert "JOBGROUPS_SMTP_URL" in diagnosis.text_of("mail")
+
+
+def test_a_wrong_password_for_the_mail_server(variables: dict[str, str]) -> None:
+    def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
+        known = given.password == b"right"
+        return AuthResult(success=known, handled=known)
+
+    with mail_server(Mailbox(), authenticator=authenticate, auth_require_tls=False) as port:
+        url = f"smtp://me:{{}}@127.0.0.1:{port}"
+        right, wrong = (
+            Diagnosis(**variables, smtp_url=url.format(password), mail_from="a@example.com")
+            for password in ("right", "wrong-word")
+        )
+    assert right.verdicts("mail") == [FINE]
+    assert wrong.verdicts("mail") == [FAULT]
+    assert "Correct the user and the password in JOBGROUPS_SMTP_URL" in wrong.text_of("mail")
+    assert "wrong-word" not in wrong.text
 
 
 def test_a_proxy_is_for_other_machines(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
