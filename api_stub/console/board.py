@@ -2,20 +2,19 @@
 
 import json
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api_stub.backends import OpenBackends
-from api_stub.console.pages import PREFIX, page
+from api_stub.console.addresses import Asked
+from api_stub.console.pages import page
 from api_stub.console.visitors import Visiting
 from models.fields import Priority
 from models.lifecycle import Status
 from models.store import queries
 from models.store.cursors import MAX_CURSOR_LENGTH
-from models.store.paging import Page
 from models.store.queries import Listing
 
 ROWS_COUNT = 25
@@ -31,8 +30,8 @@ SORTS = {
 router = APIRouter()
 
 
-class BoardQuery(BaseModel):
-    """Which groups; a form sends what was left empty as well."""
+class BoardQuery(Asked):
+    """Which groups."""
 
     search: str = Field("", max_length=200)
     status: Status | Literal[""] = ""
@@ -63,13 +62,6 @@ class BoardQuery(BaseModel):
             search=self.search or None,
         )
 
-    def address(self, cursor: str | None) -> str | None:
-        """Return the address of the page at `cursor` of the same list; None where there is none."""
-        if cursor is None:
-            return None
-        asked = {name: value for name, value in self.model_dump().items() if value} | {"cursor": cursor}
-        return f"{PREFIX}/?{urlencode(asked)}"
-
 
 @router.get("/")
 async def board(
@@ -78,7 +70,7 @@ async def board(
     """Show a page of groups."""
     async with backends.engine.connect() as connection:
         found = await queries.list_groups(connection, asked.listing())
-    return page(request, "board.html", visitor=visitor, asked=asked, found=found, **_choices(), **_beside(asked, found))
+    return page(request, "board.html", visitor=visitor, asked=asked, found=found, **_choices())
 
 
 @router.get("/groups/{id}/row")
@@ -90,7 +82,3 @@ async def row(id: UUID, request: Request, visitor: Visiting, backends: OpenBacke
 
 def _choices() -> dict[str, Any]:
     return {"statuses": list(Status), "priorities": list(Priority), "sorts": SORTS}
-
-
-def _beside(asked: BoardQuery, found: Page[Any]) -> dict[str, Any]:
-    return {"next": asked.address(found.next), "previous": asked.address(found.previous)}

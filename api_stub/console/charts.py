@@ -1,11 +1,15 @@
 """Pictures as inline SVG. Lengths are attributes and colours are classes: the policy allows no inline style."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
 from models.lifecycle import Counts
+
+Point = tuple[float, float]
+"""Seconds before now, and a value."""
 
 _SHARES = (
     ("good", ("succeeded", "skipped")),
@@ -20,43 +24,71 @@ _STEPS = (1, 2, 5, 10)
 
 
 def bar(counts: Counts) -> Markup:
-    """Return how far a group is, as one bar."""
-    total = counts.total
-    parts, x = [], 0.0
+    """Return how far a group is, as one bar. A gap parts neighbours whose colours somebody may not tell apart."""
+    parts, gaps, x = "", "", 0.0
     for colour, statuses in _SHARES:
-        width = 100 * sum(getattr(counts, status) for status in statuses) / total if total else 0
-        if width:
-            parts.append(f'<rect class="{colour}" x="{x:.2f}" y="0" width="{width:.2f}" height="8"></rect>')
+        count = sum(getattr(counts, status) for status in statuses)
+        if not count:
+            continue
+        if parts:
+            gaps += f'<line class="gap" x1="{x:.2f}" x2="{x:.2f}" y1="0" y2="8"></line>'
+        width = 100 * count / counts.total
+        parts += f'<rect class="{colour}" x="{x:.2f}" y="0" width="{width:.2f}" height="8"></rect>'
         x += width
-    # What is in it was computed here.
-    return Markup(  # noqa: S704
-        f'<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+    return _svg("bar", 100, 8, parts + gaps)
+
+
+def gauge(confidence: float, threshold: float) -> Markup:
+    """Return a confidence from 0 to 1 as a bar, with a mark where a person need not look any more."""
+    colour = "good" if confidence >= threshold else "attention"
+    return _svg(
+        "bar gauge",
+        100,
+        8,
+        f'<rect class="{colour}" x="0" y="0" width="{100 * confidence:.2f}" height="8"></rect>'
+        f'<line class="mark" x1="{100 * threshold:.2f}" x2="{100 * threshold:.2f}" y1="0" y2="8"></line>',
     )
 
 
-def curve(points: Sequence[tuple[float, float]], span_seconds: float) -> Markup:
-    """Return a figure's course: `points` of seconds before now, and value, oldest first, over `span_seconds`."""
-    top = ceiling(max((value for _, value in points), default=0.0))
-    placed = [
-        f"{_WIDTH - _WIDTH * age / span_seconds:.1f},{_HEIGHT - _HEIGHT * value / top:.1f}" for age, value in points
-    ]
-    lines = "".join(f'<line class="grid" x1="0" x2="{_WIDTH}" y1="{y}" y2="{y}"></line>' for y in (0.5, _HEIGHT / 2))
-    area = f'<polygon class="area" points="{_under(placed)}"></polygon>' if len(placed) > 1 else ""
-    course = f'<polyline class="course" points="{" ".join(placed)}"></polyline>'
-    return Markup(  # noqa: S704 - numbers
-        f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
-        f"{lines}{area}{course}</svg>"
-    )
+def curve(points: Sequence[Point], top: float, span_seconds: float, gap_seconds: float) -> Markup:
+    """Return the course of a figure from 0 to `top`: `points`, oldest first, over `span_seconds`.
+
+    Points further apart than `gap_seconds` are not joined: between them nobody measured.
+    """
+    lines = "".join(f'<line class="grid" x1="0" x2="{_WIDTH}" y1="{y}" y2="{y}"></line>' for y in (0, _HEIGHT / 2))
+    courses = "".join(_course(points, top, span_seconds) for points in _unbroken(points, gap_seconds))
+    return _svg("curve", _WIDTH, _HEIGHT, lines + courses)
 
 
-def ceiling(value: float) -> float:
-    """Return the least round number that is not below `value`, and at least 1: a scale that seldom changes."""
-    if value <= 1:
-        return 1.0
+def ceiling(value: float, least: float = 1.0) -> float:
+    """Return the least round number that is not below `value`, and at least `least`: a scale that seldom changes."""
+    if value <= least:
+        return least
     magnitude = 10.0 ** math.floor(math.log10(value))
     return next(step * magnitude for step in _STEPS if step * magnitude >= value)
 
 
-def _under(placed: Sequence[str]) -> str:
-    first, last = placed[0].partition(",")[0], placed[-1].partition(",")[0]
-    return f"{first},{_HEIGHT} {' '.join(placed)} {last},{_HEIGHT}"
+def _unbroken(points: Sequence[Point], gap_seconds: float) -> Iterator[Sequence[Point]]:
+    ends = [i for i, (before, after) in enumerate(pairwise(points), 1) if before[0] - after[0] > gap_seconds]
+    for start, end in pairwise([0, *ends, len(points)]):
+        yield points[start:end]
+
+
+def _course(points: Sequence[Point], top: float, span_seconds: float) -> str:
+    places = [
+        (f"{_WIDTH - _WIDTH * age / span_seconds:.1f}", f"{_HEIGHT - _HEIGHT * value / top:.1f}")
+        for age, value in points
+    ]
+    if len(places) < 2:  # a line takes two
+        return ""
+    line = " ".join(f"{x},{y}" for x, y in places)
+    return (
+        f'<polygon class="area" points="{places[0][0]},{_HEIGHT} {line} {places[-1][0]},{_HEIGHT}"></polygon>'
+        f'<polyline class="course" points="{line}"></polyline>'
+    )
+
+
+def _svg(name: str, width: int, height: int, drawn: str) -> Markup:
+    """What is `drawn` was computed here: numbers, in classes of this file."""
+    attributes = f'class="{name}" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"'
+    return Markup(f"<svg {attributes}>{drawn}</svg>")  # noqa: S704

@@ -1,17 +1,20 @@
-"""`/console/dead-letters`: what could not be carried out, and sending it again."""
+"""`/console/dead-letters`: what could not be carried out, sending it again, and throwing it away."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
+from sqlalchemy import Engine
 
 from api_stub.backends import Backends, OpenBackends
-from api_stub.console.group_page import Notice
-from api_stub.console.pages import PREFIX, page
+from api_stub.console.addresses import Asked
+from api_stub.console.pages import PREFIX, Notice, page
 from api_stub.console.visitors import Visiting, Visitor
 from api_stub.problems import Problem
 from client.producer import BrokerUnavailable
@@ -20,24 +23,20 @@ from models.dead_letter import DeadLetterReason
 from models.store import dead_letter_reads
 from models.store.cursors import MAX_CURSOR_LENGTH
 from models.store.engine import make_engine
-from models.store.graveyard import dig_up
+from models.store.graveyard import dig_up, discard
 from models.store.paging import Paging
 
 LETTERS_COUNT = 25
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/dead-letters")
 
 
-class LettersQuery(BaseModel):
+class LettersQuery(Asked):
     """Which letters."""
 
     reason: DeadLetterReason | Literal[""] = ""
     cursor: str = Field("", max_length=MAX_CURSOR_LENGTH)
-
-    def address(self, cursor: str | None) -> str | None:
-        """Return the address of the page at `cursor` of the same list; None where there is none."""
-        asked = {"cursor": cursor, "reason": self.reason}
-        return f"{PREFIX}/dead-letters?{urlencode(asked)}" if cursor else None
 
 
 @router.get("")
@@ -54,7 +53,7 @@ async def show_letter(id: UUID, request: Request, visitor: Visiting, backends: O
     async with backends.engine.connect() as connection:
         letter = await dead_letter_reads.get_dead_letter(connection, id)
     if letter is None:
-        raise Problem("not_found", f"there is no dead letter {id}; it may have been discarded")
+        raise _no_letter(id)
     return page(request, "dead_letter.html", visitor=visitor, letter=letter)
 
 
@@ -80,17 +79,41 @@ async def replay_letter(
     return await _letters(request, backends, visitor, asked, notice=notice, status=status)
 
 
+@router.post("/{id}/discard")
+async def discard_letter(id: UUID, visitor: Visiting, backends: OpenBackends) -> Response:
+    """Delete the letter for good, and show those that are left."""
+    if not await asyncio.to_thread(_discard, backends, id):
+        raise _no_letter(id)
+    log.info("dead_letter_discarded", id=str(id), actor=visitor.caller.owner)
+    return RedirectResponse(f"{PREFIX}/dead-letters", 303)
+
+
 def _replay(backends: Backends, id_: UUID) -> int:
-    """On a connection of its own, not of those that requests share: replays are rare, and wait for the broker."""
-    engine = make_engine(backends.settings.require("database_url"))
-    try:
+    with _engine(backends) as engine:
         with engine.connect() as connection:
             letter = dig_up(connection, id_)
         if letter is None:
-            raise Problem("not_found", f"there is no dead letter {id_}; it may have been discarded")
+            raise _no_letter(id_)
         return replay(engine, backends.producer, id_, letter)
+
+
+def _discard(backends: Backends, id_: UUID) -> bool:
+    with _engine(backends) as engine, engine.begin() as connection:
+        return bool(discard(connection, [id_]))
+
+
+@contextmanager
+def _engine(backends: Backends) -> Iterator[Engine]:
+    """Connections beside those that requests share: both are rare, and a replay waits for the broker."""
+    engine = make_engine(backends.settings.require("database_url"))
+    try:
+        yield engine
     finally:
         engine.dispose()
+
+
+def _no_letter(id_: UUID) -> Problem:
+    return Problem("not_found", f"there is no dead letter {id_}; it may have been discarded")
 
 
 async def _letters(
@@ -113,7 +136,5 @@ async def _letters(
         asked=asked,
         found=found,
         reasons=list(DeadLetterReason),
-        next=asked.address(found.next),
-        previous=asked.address(found.previous),
         notice=notice,
     )

@@ -1,6 +1,6 @@
 """Logging in with an API key, and out."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -32,6 +32,7 @@ async def log_in(request: Request) -> Response:
     try:
         await holder_of(key, request)
         token = await request.app.state.sessions.open(digest_of(key))
+        await _end_session(request)
     except Problem as problem:
         told = "This key is not known, or was revoked." if problem.code == "unauthorized" else problem.detail
         return page(request, "login.html", status=KINDS[problem.code][0], to=to, problem=told)
@@ -47,8 +48,7 @@ async def log_in(request: Request) -> Response:
 async def log_out(request: Request) -> Response:
     """End the session, for whoever else has its token as well."""
     require_own_page(request)
-    if token := request.cookies.get(COOKIE):
-        await request.app.state.sessions.close(token)
+    await _end_session(request)
     response = RedirectResponse(LOGIN, 303)
     response.delete_cookie(COOKIE, path=PREFIX)
     return response
@@ -59,13 +59,23 @@ def to_login(request: Request) -> Response:
     if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
         # Somebody followed a link from elsewhere, for which a browser keeps the cookie back: a reload brings it.
         return page(request, "again.html")
-    shown = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    login = f"{LOGIN}?to={quote(shown if request.method == 'GET' else HOME, safe='/')}"
     if "hx-request" in request.headers:
-        return Response(status_code=401, headers={"HX-Redirect": LOGIN})
+        shown = request.headers.get("hx-current-url", HOME)
+        return Response(status_code=401, headers={"HX-Redirect": _login_from(shown)})
     if request.headers.get("accept") == "text/event-stream":
         return Response(status_code=401)
-    return RedirectResponse(login, 303)
+    return RedirectResponse(_login_from(str(request.url) if request.method == "GET" else HOME), 303)
+
+
+def _login_from(shown: str) -> str:
+    """The login that leads back to the page at the address `shown`."""
+    parts = urlsplit(shown)
+    return f"{LOGIN}?to={quote(f'{parts.path}?{parts.query}' if parts.query else parts.path, safe='/')}"
+
+
+async def _end_session(request: Request) -> None:
+    if token := request.cookies.get(COOKIE):
+        await request.app.state.sessions.close(token)
 
 
 def _own(to: str) -> str:

@@ -16,6 +16,8 @@ from models.store.flow import read_flow
 SAMPLE_SECONDS = 2.0
 SPAN_SECONDS = 120.0
 """How long samples are kept."""
+GAP_SECONDS = 3 * SAMPLE_SECONDS
+"""Between samples further apart than this nobody looked."""
 QUEUE_SECONDS = 2.0
 """How long the broker may take to say how many messages wait."""
 
@@ -75,7 +77,7 @@ class FlowRecord:
     def _events_per_second(self, at: float, position: int) -> float | None:
         """Positions count published events without a gap. None for the first sample after a pause."""
         last = self._samples[-1] if self._samples else None
-        if last is None or at - last.at > 5 * SAMPLE_SECONDS:
+        if last is None or at - last.at > GAP_SECONDS:
             return None
         return max(0, position - last.position) / (at - last.at)
 

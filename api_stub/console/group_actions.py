@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 from api_stub import headers
 from api_stub.backends import Backends, OpenBackends
 from api_stub.console.forms import read_form
-from api_stub.console.group_page import ACTIONS, GroupQuery, Notice, group_page
-from api_stub.console.pages import PREFIX
+from api_stub.console.group_page import ACTIONS, GroupQuery, group_page
+from api_stub.console.pages import PREFIX, Notice
 from api_stub.console.visitors import Visiting, Visitor
 from api_stub.headers import Preference
 from api_stub.problems import KINDS, Problem

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api_stub.backends import Backends, OpenBackends
-from api_stub.console.pages import page
+from api_stub.console.addresses import Asked
+from api_stub.console.pages import Notice, page
 from api_stub.console.visitors import Visiting, Visitor
+from api_stub.console.wording import job_name
 from api_stub.group_routes import existing_group
 from api_stub.problems import Problem
 from models import names
@@ -24,6 +26,7 @@ JOBS_COUNT = 50
 EVENTS_COUNT = 20
 SORTS = {"number": "Number", "status": "Status", "confidence": "Confidence", "updatedAt": "Updated"}
 """What jobs are sorted by, and what that is called."""
+_SETTINGS = {"processing_settings", "notifications", "metadata"}
 
 router = APIRouter()
 
@@ -48,15 +51,7 @@ ACTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What became of an action."""
-
-    text: str
-    is_problem: bool = False
-
-
-class GroupQuery(BaseModel):
+class GroupQuery(Asked):
     """Which of the group's jobs and events."""
 
     sort: Literal["number", "status", "confidence", "updatedAt"] = "number"
@@ -108,10 +103,13 @@ async def group_page(
         visitor=visitor,
         group=group,
         reasons=explained.reasons if explained else [],
+        settings=group.fields.model_dump(mode="json", by_alias=True, include=_SETTINGS),
         jobs=jobs,
+        job_names={str(job.id): job_name(job) for job in jobs.items},
         events=events,
         asked=asked,
         sorts=SORTS,
+        retryable=RETRYABLE,
         actions=_legal(group.status, has_retryable=_has_retryable(group.counts)),
         notice=notice,
     )

@@ -10,7 +10,8 @@ from api_stub.problems import Problem
 
 TYPES = {
     "console.css": "text/css",
-    "console.js": "text/javascript",
+    "page.js": "text/javascript",
+    "feed.js": "text/javascript",
     "htmx.min.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "htmx.LICENSE.txt": "text/plain",

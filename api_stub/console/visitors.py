@@ -21,10 +21,12 @@ class SignedOut(Exception):  # noqa: N818 - it leads to the login, and is no fau
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who is logged in with the API key of this digest."""
+    """Somebody who is logged in with the API key of this digest, and where the feed stood before anything was read for
+    them: what happens from then on, their page is told."""
 
     caller: Caller
     key_digest: bytes
+    position: int
 
 
 async def visit(request: Request) -> Visitor:
@@ -51,7 +53,7 @@ async def _find(request: Request) -> Visitor:
     caller = keys.find_by_digest(digest) or await keys.find_new_by_digest(digest)
     if caller is None:
         raise SignedOut
-    return Visitor(caller, digest)
+    return Visitor(caller, digest, request.app.state.backends.feed.ring.last)
 
 
 def require_own_page(request: Request) -> None:

@@ -4,8 +4,15 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from models.lifecycle import Counts
 from models.masking import masked
 from models.names import SERVICE
+from models.resources import JobResource
+
+_TALLIED = (
+    *("succeeded", "skipped", "needs_review", "failed", "rejected", "cancelled", "expired"),
+    *("processing", "queued"),
+)
 
 
 def instant(at: datetime | str | None) -> str:
@@ -15,7 +22,7 @@ def instant(at: datetime | str | None) -> str:
 
 
 def short_instant(at: datetime | str | None) -> str:
-    """Return the instant as briefly as it is still clear: the time alone on the day itself."""
+    """Return the instant as briefly as it is still clear, in UTC: the time alone on the day itself."""
     found = _read(at)
     if found is None:
         return "—"
@@ -30,6 +37,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def sentence(text: str) -> str:
+    """Return what the wire says in lower case as a sentence begins; names in it keep their spelling."""
+    return text[:1].upper() + text[1:]
+
+
 def count(number: int) -> str:
     """Return the number with its thousands apart."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
@@ -39,7 +51,31 @@ def figure(number: float | None) -> str:
     """Return a measured number with as many digits as say something."""
     if number is None:
         return "—"
+    if 0 < number < 0.05:
+        return "< 0.1"
     return f"{number:.1f}" if isinstance(number, float) and 0 < number < 10 else count(round(number))
+
+
+def percent(counts: Counts) -> int:
+    """Return the share of jobs that are through, rounded down: 100 is said of all of them only."""
+    return 100 * (counts.total - counts.open) // counts.total if counts.total else 0
+
+
+def tally(counts: Counts) -> str:
+    """Return how many jobs are in each status: what a bar says, in words."""
+    told = ((name, getattr(counts, name)) for name in _TALLIED)
+    return ", ".join(f"{count(number)} {words(name)}" for name, number in told if number)
+
+
+def mark(number: float) -> str:
+    """Return a round number as it stands beside a scale."""
+    return count(round(number)) if number == round(number) else f"{number:g}"
+
+
+def job_name(job: JobResource) -> str:
+    """Return what people know the job by."""
+    name: str = job.document.get("filename") or job.external_id or job.document["uri"]
+    return name
 
 
 def pretty_json(value: Any) -> str:
@@ -54,14 +90,18 @@ def event_name(event: dict[str, Any]) -> str:
 
 
 def event_detail(event: dict[str, Any]) -> str:
-    """Return what a CloudEvent says beside its name: which document or how many, and what was wrong."""
+    """Return what a CloudEvent says beside its name and its job: how many there are, how sure, and what was wrong."""
     data = event["data"]
-    told = [data.get("document", {}).get("filename"), _how_many(data.get("jobs")), _status(data), _error(data)]
+    told = [_how_many(data.get("jobs")), _status(data), _confidence(data.get("confidence")), _error(data)]
     return " · ".join(each for each in told if each)
 
 
 def _how_many(jobs: Any) -> str | None:
     return f"{count(len(jobs))} {'job' if len(jobs) == 1 else 'jobs'}" if isinstance(jobs, list) else None
+
+
+def _confidence(confidence: float | None) -> str | None:
+    return None if confidence is None else f"confidence {confidence:.2f}"
 
 
 def _status(data: dict[str, Any]) -> str | None:

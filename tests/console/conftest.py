@@ -1,12 +1,15 @@
 """The running service, seen through a browser; what the browser complains of fails the test."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from api_stub.console.pages import PREFIX
+from api_stub.console.visitors import COOKIE
 from client.command_client import CommandClient
-from tests.console.browsing import DESK, PATIENCE_MS, Complaints, a_browser, chromium_or_skip, log_in
+from tests.console.browsing import DESK, PATIENCE_MS, Complaints, a_browser, chromium_or_skip
 from tests.console.stage import Stage
 from tests.contract.http_api import client_of
 from workers.supervision.supervisor import Supervisor
@@ -42,10 +45,21 @@ def stranger(context: BrowserContext, complaints: Complaints) -> Iterator[Page]:
     assert complaints == []
 
 
+@pytest.fixture(scope="package")
+def session(service: Supervisor) -> str:
+    """The token of a session whose key writes; a test that ends one opens its own."""
+    with client_of(service.url, None) as client:
+        client.post("/console/login", data={"key": service.api_key}, headers={"Origin": service.url})
+        return client.cookies[COOKIE]
+
+
 @pytest.fixture
-def page(stranger: Page, service: Supervisor) -> Page:
+def page(stranger: Page, service: Supervisor, session: str) -> Page:
     """The board, live, of somebody whose key writes."""
-    log_in(stranger, service.url, service.api_key)
+    place = {"domain": urlsplit(service.url).hostname or "", "path": PREFIX}
+    stranger.context.add_cookies([{"name": COOKIE, "value": session, **place}])
+    stranger.goto(f"{service.url}/console/")
+    stranger.get_by_text("Live", exact=True).wait_for()
     return stranger
 
 

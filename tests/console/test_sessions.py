@@ -1,5 +1,6 @@
 """Logging in and out, and what a session is good for: asked without a browser, which would hide most of it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def test_a_session_ends_with_the_logout_for_everybody_who_has_its_token(
         assert not is_in(thief)
 
 
+def test_a_session_ends_with_the_next_login(visitor: httpx.Client, service: Service) -> None:
+    log_in(visitor, service.api_key)
+    before = dict(visitor.cookies)
+    log_in(visitor, service.api_key)
+    assert dict(visitor.cookies) != before
+    assert is_in(visitor)
+    with client_of(service.url, None) as other:
+        other.cookies.update(before)
+        assert not is_in(other)
+
+
 def test_a_session_ends_with_its_key(visitor: httpx.Client, service: Supervisor) -> None:
     name = f"console {new_id()}"
     key = jobgroups(service.settings, "keys", "create", name).stdout.split()[0]
@@ -124,8 +136,13 @@ def test_a_key_that_reads_does_not_write_here_either(service: Service, tmp_path:
         visitor.headers["Origin"] = url
         log_in(visitor, "reader-of-this-test")
         here = f"/console/groups/{group['id']}"
-        assert "Pause" not in visitor.get(here).text
-        assert visitor.post(f"{here}/pause").status_code == 403
+        shown = visitor.get(here).text
+        assert "Pause" not in shown
+        assert "reads only" in shown
+        assert re.findall(r'<form[^>]*method="post" action="([^"]+)"', shown) == ["/console/logout"]
+        letter, delivery = f"/console/dead-letters/{new_id()}", f"{here}/deliveries/{new_id()}"
+        for write in (f"{here}/pause", f"{letter}/replay", f"{letter}/discard", f"{delivery}/redeliver"):
+            assert visitor.post(write).status_code == 403, write
 
 
 def test_wrong_keys_are_held_against_their_address(service: Service, tmp_path: Path) -> None:

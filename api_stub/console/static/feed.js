@@ -8,66 +8,79 @@
   const REFRESH_MS = 700; // what changes more often is shown as often as somebody can read it
   const GRACE_MS = 1500; // the stream ends every minute by plan, and comes back at once
   const RETRY_MS = 3000;
-  let source = null, watched = "", position = "", cutTimer = 0, retryTimer = 0, wasCut = false;
+  const EVERYTHING = "[data-group], [data-letters], [data-every]";
+  let source = null, watched = new Set(), position = link.dataset.position, cutTimer = 0, retryTimer = 0, refreshTimer = 0;
+  let isStreaming = false, isStale = false;
   let seenAt = new Date();
   const changed = new Set(), created = new Set();
-  let refreshing = 0;
 
-  const shown = () => [...document.querySelectorAll("[data-group]")].map((each) => each.dataset.group);
+  const shown = () => new Set([...document.querySelectorAll("[data-group]")].map((each) => each.dataset.group));
 
   function refresh(selector) {
     for (const each of document.querySelectorAll(selector)) htmx.trigger(each, "feed");
   }
 
   function flush() {
-    refreshing = 0;
+    refreshTimer = 0;
     for (const id of changed) refresh(`[data-group="${id}"]`);
     changed.clear();
-  }
-
-  function noteCreated(id) {
-    created.add(id);
+    if (!created.size) return;
+    refresh("[data-first]");
     if (!news) return;
-    if (!document.querySelector(".groups")) { location.reload(); return; } // the first group on an empty board
     news.textContent = created.size === 1 ? "1 new group" : `${created.size} new groups`;
-    news.hidden = false;
+    news.hidden = !document.querySelector(".groups");
   }
 
   function onEvent(event) {
     position = event.lastEventId;
     seenAt = new Date();
-    const happened = JSON.parse(event.data);
+    const { subject } = JSON.parse(event.data);
     if (event.type === "command.rejected") refresh("[data-letters]");
-    if (shown().includes(happened.subject)) {
-      changed.add(happened.subject);
-      refreshing ||= setTimeout(flush, REFRESH_MS);
-    } else if (event.type === "job_group.created") noteCreated(happened.subject);
+    if (watched.has(subject)) changed.add(subject);
+    else if (event.type === "job_group.created") created.add(subject);
+    else return;
+    refreshTimer ||= setTimeout(flush, REFRESH_MS);
+  }
+
+  // Two things make a page current: the stream of what happens, and that what happened could be fetched.
+  function tell() {
+    const isLive = isStreaming && !isStale;
+    document.body.classList.toggle("is-cut", !isLive);
+    link.dataset.state = isLive ? "live" : "cut";
+    linkText.textContent = isLive ? "Live" : isStreaming ? "Out of date" : "Disconnected";
+    const time = seenAt.toISOString().slice(11, 19);
+    if (!isLive && cut.hidden) cut.textContent = `The service does not answer. You see how it was at ${time} UTC; trying again.`;
+    cut.hidden = isLive;
   }
 
   function isConnected() {
     clearTimeout(cutTimer);
     cutTimer = 0;
-    document.body.classList.remove("is-cut");
-    link.dataset.state = "live";
-    linkText.textContent = "Live";
-    cut.hidden = true;
-    if (wasCut) refresh("[data-group], [data-letters]");
-    wasCut = false;
+    if (link.dataset.state === "cut") refresh(EVERYTHING);
+    isStreaming = true;
+    tell();
   }
 
   function isCut() {
-    wasCut = true;
-    document.body.classList.add("is-cut");
-    link.dataset.state = "cut";
-    linkText.textContent = "Disconnected";
-    cut.textContent = `The service does not answer. What you see is as of ${seenAt.toISOString().slice(11, 19)} UTC; it is tried again by itself.`;
-    cut.hidden = false;
+    isStreaming = false;
+    tell();
+  }
+
+  function isFetched(wasAnswered) {
+    if (isStale === !wasAnswered) return;
+    isStale = !wasAnswered;
+    tell();
+    if (isStale) again();
+  }
+
+  function again() {
+    setTimeout(() => { if (isStale) { refresh(EVERYTHING); again(); } }, RETRY_MS);
   }
 
   // A stream that was refused does not come back by itself: the session may have ended, or the position be gone.
   async function lookWhy() {
     position = "";
-    wasCut = true;
+    isCut();
     try {
       const answer = await fetch(location.href, { redirect: "manual" });
       if (answer.type === "opaqueredirect") { location.reload(); return; }
@@ -78,9 +91,8 @@
   function open() {
     source?.close();
     clearTimeout(retryTimer);
-    const groups = shown();
-    watched = groups.join();
-    const asked = new URLSearchParams(groups.map((id) => ["group", id]));
+    watched = shown();
+    const asked = new URLSearchParams([...watched].map((id) => ["group", id]));
     if (position) asked.set("after", position);
     source = new EventSource(`${link.dataset.feed}?${asked}`);
     const opened = source;
@@ -97,7 +109,9 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { source.close(); clearTimeout(cutTimer); clearTimeout(retryTimer); cutTimer = 0; } else open();
   });
-  document.addEventListener("htmx:after:swap", () => { if (shown().join() !== watched) open(); });
+  document.addEventListener("htmx:after:swap", () => { if (shown().symmetricDifference(watched).size) open(); });
+  document.addEventListener("htmx:after:request", ({ detail }) => isFetched(![429, 500, 503].includes(detail.ctx.response.status)));
+  document.addEventListener("htmx:error", ({ detail }) => { if (detail.ctx) isFetched(false); });
   setInterval(() => { if (link.dataset.state === "live") seenAt = new Date(); }, 1000);
   open();
 })();
