@@ -6,14 +6,17 @@ from typing import Any
 
 from kombu import Connection, Producer
 from playwright.sync_api import Browser, Page
+from sqlalchemy import text
 
 from client.command_client import CommandClient
 from models import names
+from models.store.engine import make_engine
 from settings import Settings
 from tests.commands import eventually
 from tests.console.browsing import DESK, PHONE, PROGRAM, a_browser, log_in
 from tests.console.stage import BROKEN, DOUBTFUL, READ, Stage
 from tests.contract.http_api import address, client_of, stub_of
+from tests.webhook_receiver import Receiver, answer, receiving
 from workers.supervision.supervisor import Supervisor
 
 FOLDER = Path("docs/console")
@@ -27,7 +30,10 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home, a_browser(PROGRAM) as browser:
         Path(home).chmod(0o755)
-        with Supervisor(Settings(home=Path(home) / "service", port=0)) as service:
+        told = Settings(
+            home=Path(home) / "service", port=0, webhook_allowed_hosts=("localhost",), webhook_allow_http=True
+        )
+        with Supervisor(told) as service, receiving(None, erp=answer(204), archive=answer(503)) as receiver:
             settings = service.settings
             with (
                 client_of(service.url, service.api_key) as api,
@@ -35,7 +41,8 @@ def main() -> None:
             ):
                 stage = Stage(service, api, engine)
                 busy = stage.group("Utilities, Q3", [READ] * 12, batchNumber="BATCH-2026-115", priority="low")
-                group = fill(stage)
+                group = fill(stage, receiver)
+                age(settings.require("database_url"))
             bury(settings.require("broker_url"), api=service)
             for name, options in VIEWS.items():
                 take(browser, service, group, busy, name, options)
@@ -49,7 +56,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 
 
-def fill(stage: Stage) -> Group:
+def fill(stage: Stage, receiver: Receiver) -> Group:
     """Make a morning's work, and return the group that is looked at closely."""
     stage.group("Utilities, Q4", [READ] * 12, batchNumber="BATCH-2026-116", priority="low")
     cancelled = stage.group("Trial scan", [READ, None, None], batchNumber="BATCH-2026-117", processingSettings=KEEP)
@@ -70,8 +77,30 @@ def fill(stage: Stage) -> Group:
         batchNumber="BATCH-2026-122",
         assignedTo="accounts.payable@example.com",
         description="Scanned on the third floor; two pages were torn.",
+        tags=["lyon", "q1"],
         processingSettings=KEEP,
+        notifications={
+            "channels": [
+                {"type": "webhook", "url": receiver.url("erp", "localhost"), "events": ["job_group.*", "job.failed"]},
+                {"type": "webhook", "url": receiver.url("archive", "localhost"), "events": ["job_group.created"]},
+            ]
+        },
     )
+
+
+def age(database_url: str) -> None:
+    """Let the older groups lie back for as long as such work takes: in the pictures not all is from just now."""
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(AGE))
+    engine.dispose()
+
+
+AGE = """
+UPDATE job_groups SET created_at = created_at - age, updated_at = updated_at - age, finished_at = finished_at - age
+FROM (SELECT id AS of, interval '7 minutes' * (row_number() OVER (ORDER BY id DESC) - 1) ^ 2 AS age FROM job_groups)
+WHERE id = of
+"""
 
 
 def bury(broker_url: str, api: Supervisor) -> None:
@@ -101,7 +130,11 @@ def take(
         shoot(page, "board", view)
         page.get_by_role("link", name=group["name"]).click()
         page.get_by_text("Live", exact=True).wait_for()
-        shoot(page, "group", view)
+        shoot(page, "group", view, full_page=view != "phone")
+        page.get_by_role("link", name="2 channels").click()
+        page.get_by_role("heading", name="Deliveries").wait_for()
+        page.get_by_text("Live", exact=True).wait_for()
+        shoot(page, "deliveries", view)
         page.goto(f"{service.url}/console/dead-letters")
         page.get_by_text("Live", exact=True).wait_for()
         shoot(page, "dead-letters", view)
@@ -124,8 +157,8 @@ def take_cut_off(browser: Browser, service: Supervisor, home: Path) -> None:
         shoot(page, "disconnected", "light")
 
 
-def shoot(page: Page, name: str, view: str) -> None:
-    page.screenshot(path=FOLDER / f"{name}-{view}.png")
+def shoot(page: Page, name: str, view: str, *, full_page: bool = False) -> None:
+    page.screenshot(path=FOLDER / f"{name}-{view}.png", full_page=full_page)
 
 
 if __name__ == "__main__":
