@@ -53,7 +53,7 @@ docs: $(VENV)/.docs ## build the documentation as a site, in site/
 $(VENV)/.docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@npm install --prefix $(VENV)/mermaid --ignore-scripts --no-audit --no-fund --loglevel=error @mermaid-js/tiny@11.17.2 \
-		|| echo "Without npm's mermaid, unpkg.com is asked for it by whoever looks at a page with a diagram." >&2
+		|| echo "Without npm's mermaid, whoever looks at a page with a diagram fetches it from the network." >&2
 	@touch $@
 
 BENCH := $(VENV)/bench

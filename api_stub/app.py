@@ -23,6 +23,9 @@ from api_stub import (
     openapi,
 )
 from api_stub.backends import open_backends
+from api_stub.console import app as console
+from api_stub.console.flow_record import FlowRecord
+from api_stub.console.sessions import Sessions
 from api_stub.health_routes import Readiness
 from api_stub.known_keys import known_keys
 from api_stub.rate_limits import RateLimits, TellRateLimit
@@ -83,6 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.known_keys.on_revocation(backends.feed.wake)
             app.state.readiness = Readiness(backends)
             app.state.rate_limits = RateLimits(Tallies(backends.redis), settings)
+            app.state.sessions = Sessions(backends.redis)
+            app.state.flow = FlowRecord(backends)
             yield
 
     app = JobGroupApi(
@@ -112,4 +117,5 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         # Not `include_router`, which would lay a second search for the route over that of each router.
         app.router.routes.extend(module.router.routes)
+    console.install(app)
     return app

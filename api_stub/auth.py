@@ -27,11 +27,10 @@ async def admit(request: Request, key: Annotated[str | None, Security(_header)])
 
     Raises Problem: 401 without a known key, 429 for one request too many, 403 for a write with a key that only reads.
     """
-    limits: RateLimits = request.app.state.rate_limits
-    keys: KnownKeys = request.app.state.known_keys
     if not key:
         raise _unauthorized()
-    caller = keys.find(key) or await _find_new(keys, key, limits, request)
+    caller = await holder_of(key, request)
+    limits: RateLimits = request.app.state.rate_limits
     limits.admit_caller(request, caller)
     if request.method != READING and not caller.may_write:
         raise Problem("forbidden", "this key only reads; writing takes another")
@@ -40,6 +39,12 @@ async def admit(request: Request, key: Annotated[str | None, Security(_header)])
 
 admitted = Depends(admit)
 """For routers. FastAPI walks through all that a dependency depends on wherever it is named, so it is named once."""
+
+
+async def holder_of(key: str, request: Request) -> Caller:
+    """Return who holds `key`; raises Problem: 401 where it is nobody's, 429 for one wrong key too many, 503."""
+    keys: KnownKeys = request.app.state.known_keys
+    return keys.find(key) or await _find_new(keys, key, request.app.state.rate_limits, request)
 
 
 async def _find_new(keys: KnownKeys, key: str, limits: RateLimits, request: Request) -> Caller:

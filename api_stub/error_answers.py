@@ -26,10 +26,11 @@ def install(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return answer(request, _problem_of(error, request))
+    return answer(request, problem_of(error, request))
 
 
-def _problem_of(error: Exception, request: Request) -> Problem:
+def problem_of(error: Exception, request: Request) -> Problem:
+    """Return the problem that `error` is to whoever sent `request`."""
     match error:
         case Problem():
             return error

@@ -60,7 +60,10 @@ class KnownKeys:
 
         The look-up takes a time that depends on the key's digest, which nobody can steer who does not have the key.
         """
-        digest = digest_of(key)
+        return self.find_by_digest(digest_of(key))
+
+    def find_by_digest(self, digest: bytes) -> Caller | None:
+        """Return who holds the key of this SHA-256."""
         return self._configured.get(digest) or self._stored.get(digest)
 
     async def find_new(self, key: str) -> Caller | None:
@@ -68,9 +71,13 @@ class KnownKeys:
 
         Raises Problem (503) where the table cannot be read: whether the key is wrong cannot be told then.
         """
+        return await self.find_new_by_digest(digest_of(key))
+
+    async def find_new_by_digest(self, digest: bytes) -> Caller | None:
+        """The same for the key of this SHA-256."""
         if not await self._read():
             raise Problem.unavailable("the database does not answer, and without it this key cannot be checked")
-        return self.find(key)
+        return self.find_by_digest(digest)
 
     async def keep_fresh(self) -> None:
         """Read the table again and again, until cancelled."""

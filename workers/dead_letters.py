@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from client.producer import BrokerUnavailable, CommandProducer
+from client.replaying import NotReplayable, replay
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.dead_letter_resource import DeadLetterResource
 from models.store import graveyard
@@ -25,7 +26,6 @@ from models.store.paging import Paging
 from settings import Settings
 from workers.exit_codes import ExitCode
 from workers.operations import AsJson
-from workers.replaying import NotReplayable, replay
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -206,6 +207,18 @@ REDIS_REFUSALS = [
 ]
 EVERYBODY = ("api", "worker", "relay", "intake", "sender", "producer", "reader", "subscriber")
 ADMINISTRATION = [("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("KEYS", "*"), ("SHUTDOWN",), ("MONITOR",)]
+
+
+def test_the_console_opens_shows_the_flow_and_closes(service: LockedDown) -> None:
+    with httpx.Client(base_url=service.url, headers={"Origin": service.url}, trust_env=False) as visitor:
+        assert visitor.post("/console/login", data={"key": KEY}).status_code == 303
+        flow = visitor.get("/console/flow")
+        assert flow.status_code == 200
+        assert re.search(r'id="figure-waiting_count">.*?<b>\d+</b>', flow.text, re.DOTALL)
+        token = dict(visitor.cookies)
+        assert visitor.post("/console/logout").status_code == 303
+        visitor.cookies.update(token)
+        assert visitor.get("/console/flow").status_code == 303
 
 
 @pytest.mark.parametrize(("user", "command"), [*REDIS_REFUSALS, *((u, c) for u in EVERYBODY for c in ADMINISTRATION)])

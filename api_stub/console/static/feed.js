@@ -1,0 +1,117 @@
+"use strict";
+// The live feed of a page. It asks for what happens to the groups on it, and lets htmx fetch anew what changed.
+(() => {
+  const link = document.getElementById("link");
+  const linkText = document.getElementById("link-text");
+  const cut = document.getElementById("cut");
+  const news = document.getElementById("news");
+  const REFRESH_MS = 700; // what changes more often is shown as often as somebody can read it
+  const GRACE_MS = 1500; // the stream ends every minute by plan, and comes back at once
+  const RETRY_MS = 3000;
+  const EVERYTHING = "[data-group], [data-letters], [data-every]";
+  let source = null, watched = new Set(), position = link.dataset.position, cutTimer = 0, retryTimer = 0, refreshTimer = 0;
+  let isStreaming = false, isStale = false;
+  let seenAt = new Date();
+  const changed = new Set(), created = new Set();
+
+  const shown = () => new Set([...document.querySelectorAll("[data-group]")].map((each) => each.dataset.group));
+
+  function refresh(selector) {
+    for (const each of document.querySelectorAll(selector)) htmx.trigger(each, "feed");
+  }
+
+  function flush() {
+    refreshTimer = 0;
+    for (const id of changed) refresh(`[data-group="${id}"]`);
+    changed.clear();
+    if (!created.size) return;
+    refresh("[data-first]");
+    if (!news) return;
+    news.textContent = created.size === 1 ? "1 new group" : `${created.size} new groups`;
+    news.hidden = !document.querySelector(".groups");
+  }
+
+  function onEvent(event) {
+    position = event.lastEventId;
+    seenAt = new Date();
+    const { subject } = JSON.parse(event.data);
+    if (event.type === "command.rejected") refresh("[data-letters]");
+    if (watched.has(subject)) changed.add(subject);
+    else if (event.type === "job_group.created") created.add(subject);
+    else return;
+    refreshTimer ||= setTimeout(flush, REFRESH_MS);
+  }
+
+  // Two things make a page current: the stream of what happens, and that what happened could be fetched.
+  function tell() {
+    const isLive = isStreaming && !isStale;
+    document.body.classList.toggle("is-cut", !isLive);
+    link.dataset.state = isLive ? "live" : "cut";
+    linkText.textContent = isLive ? "Live" : isStreaming ? "Out of date" : "Disconnected";
+    const time = seenAt.toISOString().slice(11, 19);
+    if (!isLive && cut.hidden) cut.textContent = `The service does not answer. You see how it was at ${time} UTC; trying again.`;
+    cut.hidden = isLive;
+  }
+
+  function isConnected() {
+    clearTimeout(cutTimer);
+    cutTimer = 0;
+    if (link.dataset.state === "cut") refresh(EVERYTHING);
+    isStreaming = true;
+    tell();
+  }
+
+  function isCut() {
+    isStreaming = false;
+    tell();
+  }
+
+  function isFetched(wasAnswered) {
+    if (isStale === !wasAnswered) return;
+    isStale = !wasAnswered;
+    tell();
+    if (isStale) again();
+  }
+
+  function again() {
+    setTimeout(() => { if (isStale) { refresh(EVERYTHING); again(); } }, RETRY_MS);
+  }
+
+  // A stream that was refused does not come back by itself: the session may have ended, or the position be gone.
+  async function lookWhy() {
+    position = "";
+    isCut();
+    try {
+      const answer = await fetch(location.href, { redirect: "manual" });
+      if (answer.type === "opaqueredirect") { location.reload(); return; }
+    } catch { /* it is still away */ }
+    retryTimer = setTimeout(open, RETRY_MS);
+  }
+
+  function open() {
+    source?.close();
+    clearTimeout(retryTimer);
+    watched = shown();
+    const asked = new URLSearchParams([...watched].map((id) => ["group", id]));
+    if (position) asked.set("after", position);
+    source = new EventSource(`${link.dataset.feed}?${asked}`);
+    const opened = source;
+    source.onopen = isConnected;
+    source.onerror = () => {
+      if (opened !== source) return;
+      cutTimer ||= setTimeout(isCut, GRACE_MS);
+      if (source.readyState === EventSource.CLOSED) lookWhy();
+    };
+    for (const name of link.dataset.names.split(" ")) source.addEventListener(name, onEvent);
+  }
+
+  // A page that nobody sees keeps none of the six connections that a browser has for a host.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { source.close(); clearTimeout(cutTimer); clearTimeout(retryTimer); cutTimer = 0; } else open();
+  });
+  document.addEventListener("htmx:after:swap", () => { if (shown().symmetricDifference(watched).size) open(); });
+  document.addEventListener("htmx:after:request", ({ detail }) => isFetched(![429, 500, 503].includes(detail.ctx.response.status)));
+  document.addEventListener("htmx:error", ({ detail }) => { if (detail.ctx) isFetched(false); });
+  setInterval(() => { if (link.dataset.state === "live") seenAt = new Date(); }, 1000);
+  open();
+})();
