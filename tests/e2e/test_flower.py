@@ -1,10 +1,8 @@
 """Flower, started as docs/health.md says, shows the service's worker and what it carries out."""
 
-import os
 import secrets
-import sys
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,7 +11,9 @@ import pytest
 from settings import Settings
 from tests.commands import ask, celery_client, command, create, eventually, new_id
 from tests.contract.http_api import free_port
-from tests.e2e.test_readme import blocks, running, shell_environment
+from tests.docs.pages import blocks
+from tests.docs.terminal import Terminal, furnish
+from tests.docs.walks import LOAD_ADDRESSES
 from workers.supervision.supervisor import Supervisor
 
 
@@ -29,14 +29,15 @@ def eventful(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def flower(eventful: Supervisor) -> Iterator[httpx.Client]:
     port, password = str(free_port()), secrets.token_urlsafe()
-    environment = shell_environment(eventful) | {"FLOWER_PORT": port, "FLOWER_PASSWORD": password}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     (block,) = blocks("docs/health.md")
-    home = eventful.settings.home
+    checkout = eventful.settings.home / "checkout"
+    furnish(checkout, eventful)
     with (
-        running(block, environment, home / "flower.log", home),
+        Terminal(checkout) as terminal,
         httpx.Client(base_url=f"http://127.0.0.1:{port}/api", auth=("me", password), trust_env=False) as client,
     ):
+        terminal.run(f"{LOAD_ADDRESSES}; export FLOWER_PORT={port} FLOWER_PASSWORD={password}")
+        terminal.type(replace(block, notes={"background": "quiet"}))
         eventually(lambda: _says(client, "/workers?status=1"))
         yield client
 

@@ -15,7 +15,9 @@ from models.names import COMMAND_QUEUE, EVENT_EXCHANGE
 from settings import Settings
 from tests.commands import ask, celery_client, create, eventually, new_id
 from tests.contract.http_api import GROUPS, client_of
-from tests.e2e.test_readme import blocks, running, shell_environment
+from tests.docs.pages import blocks
+from tests.docs.terminal import Terminal, furnish
+from tests.docs.walks import LOAD_ADDRESSES, add_a_document
 from tests.otlp_receiver import Collector, Span, collecting
 from tests.webhook_receiver import receiving
 from workers.supervision.supervisor import Supervisor
@@ -40,11 +42,11 @@ def traced(
     home = tmp_path_factory.mktemp("traced")
     broker_url = request.getfixturevalue("spare_rabbitmq_url") if request.param == "rabbitmq" else None
     with Supervisor(Settings(home=home, port=0, broker_url=broker_url)) as service:
-        environment = shell_environment(service) | {"PYTHONPATH": str(Path.cwd())}
-        (subscriber,) = blocks("docs/tracing.md")
-        printed = home / "subscriber"
-        with running(subscriber, environment, printed, home), client_of(service.url, service.api_key) as api:
-            eventually(lambda: api.post(GROUPS, json={"name": "n", "template": "t"}) and printed.read_text())
+        (subscriber,) = (block for block in blocks("docs/tracing.md") if "background" in block.notes)
+        furnish(home / "checkout", service)
+        with Terminal(home / "checkout", stir=lambda: add_a_document(service)) as terminal:
+            terminal.run(LOAD_ADDRESSES)
+            terminal.type(subscriber)
             yield service
 
 
