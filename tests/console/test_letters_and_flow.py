@@ -44,9 +44,9 @@ def test_what_holds_no_command_is_not_replayed(page: Page, service: Supervisor, 
 
 
 def test_a_letter_is_discarded_only_by_who_is_sure(page: Page, service: Supervisor) -> None:
-    database_url = service.settings.require("database_url")
+    graveyard = Graveyard(service.settings.require("database_url"))
     publish_document(service.settings.require("broker_url"), b"no JSON either")
-    letter = Graveyard(database_url).next_letter()
+    letter = graveyard.next_letter()
     page.goto(f"{service.url}/console/dead-letters/{letter['id']}")
     page.get_by_role("button", name="Discard…").click()
     page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
