@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from api_stub.app import create_app
 from api_stub.strict_http import StrictHttp
 from logs import configure_logging
+from metrics import serve_metrics
 from settings import MissingSetting, Settings, explain
 
 SHUTDOWN_SECONDS = 4
@@ -85,6 +86,7 @@ def main() -> None:
         _refuse(explain(error))
     except OSError as error:
         _refuse(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}")
+    serve_metrics(settings)
     server.run(sockets)
 
 

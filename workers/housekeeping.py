@@ -4,6 +4,7 @@ import time
 from threading import Event
 
 import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from logs import configure_logging
@@ -13,6 +14,8 @@ from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
 from tasks.due_work import delete_finished_groups, do_due_work
+from workers.database_facts import database_facts
+from workers.housekeeping_metrics import LAST_ROUND, TIDIED, WOKEN
 from workers.lifetime import run_until_stopped
 
 DUE_WORK_SECONDS = 1.0
@@ -28,16 +31,19 @@ def run(settings: Settings) -> None:
     """
     configure_logging(settings.log_level)
     engine = make_engine(settings.require("database_url"), name=HOUSEKEEPING)
+    REGISTRY.register(database_facts(settings.require("database_url")))
     tidied_at = float("-inf")
 
     def keep_house(stop: Event) -> None:
         nonlocal tidied_at
         woken = do_due_work(engine)
+        WOKEN.inc(woken)
         if woken:
             log.info("groups_woken", count=woken)
         if time.monotonic() - tidied_at >= RETENTION_SECONDS:
             _tidy(engine, settings)
             tidied_at = time.monotonic()
+        LAST_ROUND.set_to_current_time()
         stop.wait(DUE_WORK_SECONDS)
 
     run_until_stopped(keep_house, (DatabaseUnavailable, ConcurrentWrite))
@@ -51,5 +57,7 @@ def _tidy(engine: Engine, settings: Settings) -> None:
         tidied["groups_deleted"] = delete_finished_groups(engine, older_than_days=settings.finished_retention_days)
     if settings.events_retention_days is not None:
         tidied["events_forgotten"] = forget_events(engine, older_than_days=settings.events_retention_days)
+    for rows, count in tidied.items():
+        TIDIED.labels(rows.partition("_")[0]).inc(count)
     if any(tidied.values()):
         log.info("tidied", **tidied)

@@ -15,6 +15,7 @@ from models.store.outbox import last_position, lead, listen, read_in_order, stam
 from settings import Settings
 from workers.lifetime import run_until_stopped
 from workers.publisher import EventPublisher
+from workers.relay_metrics import LEADS, PUBLISHED, PUBLISHING
 
 BATCH_COUNT = 500
 STANDBY_SECONDS = 1.0
@@ -35,6 +36,7 @@ def run(settings: Settings) -> None:
                     with EventPublisher(broker_url, stream_max_count=settings.events_stream_max_count) as publisher:
                         _relay(connection, publisher, stop)
         finally:
+            LEADS.set(0)
             # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
             engine.dispose()
 
@@ -44,6 +46,7 @@ def run(settings: Settings) -> None:
 def _take_the_lead(connection: Connection, stop: Event) -> bool:
     while not stop.is_set():
         if lead(connection):
+            LEADS.set(1)
             return True
         stop.wait(STANDBY_SECONDS)
     return False
@@ -56,7 +59,9 @@ def _relay(connection: Connection, publisher: EventPublisher, stop: Event) -> No
     while not stop.is_set():
         batch = unpublished(connection, BATCH_COUNT)
         if batch:
-            publisher.publish(batch)
-            position = stamp(connection, batch, after=position)
+            with PUBLISHING.time():
+                publisher.publish(batch)
+                position = stamp(connection, batch, after=position)
+            PUBLISHED.inc(len(batch))
         else:
             wait_for_events(connection, POLL_SECONDS)

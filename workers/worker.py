@@ -7,13 +7,17 @@ from billiard import pool
 from celery.apps.worker import Worker
 from kombu.serialization import register
 from kombu.utils.json import dumps, loads
+from prometheus_client import REGISTRY
 
 from client.broker import is_redis
 from logs import configure_logging
+from models import names
 from settings import Settings
 from tasks.app import app, configure
 from tasks.commands import CommandTask
+from workers.pool_metrics import hear_pool_children
 from workers.pool_watch import PoolWatch
+from workers.queue_facts import queue_facts
 
 LAST_RESULT_SECONDS = 2
 """How long a pool child that ends waits for its last result to be read."""
@@ -39,6 +43,9 @@ def run(settings: Settings) -> int:
         without_mingle=True,
         without_heartbeat=True,
     )
+    REGISTRY.register(queue_facts(settings.require("broker_url"), names.COMMAND_QUEUE))
+    if settings.metrics_port is not None:
+        hear_pool_children()
     # Before the fork: neither parent nor children look through what is there for good each time they collect garbage.
     gc.freeze()
     worker.start()
