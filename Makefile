@@ -41,6 +41,7 @@ contracts: $(STAMP) ## write docs/contracts anew, unless that would break what i
 .PHONY: reference
 reference: $(STAMP) ## write docs/reference and the list of decisions anew, from the code
 	@$(BIN)/python -m tests.docs.reference
+	@$(BIN)/python -m tests.metrics.reference
 
 MERMAID := $(VENV)/mermaid/node_modules/@mermaid-js/tiny
 

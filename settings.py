@@ -82,6 +82,13 @@ class Settings(BaseSettings):
         description="the mail server: smtp://, smtp+starttls:// or smtps://USER:PASSWORD@HOST:PORT; absent: no mail",
     )
     mail_from: str | None = Field(None, validate_default=True, description="the address that mails come from")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="where this process serves Prometheus metrics; 0: any free port; absent: nowhere",
+    )
+    metrics_host: str = Field("127.0.0.1", description="where it listens for that; whoever reaches it may read")
     heartbeat_file: Path | None = Field(
         None, description="touched by a process, each second, as long as it makes progress; absent: none"
     )

@@ -15,6 +15,7 @@ from api_stub.app import create_app
 from api_stub.strict_http import StrictHttp
 from client.span_export import start_tracing
 from logs import configure_logging
+from metrics import serve_metrics
 from settings import MissingSetting, Settings, explain
 
 SHUTDOWN_SECONDS = 4
@@ -87,6 +88,7 @@ def main() -> None:
         _refuse(explain(error))
     except OSError as error:
         _refuse(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}")
+    serve_metrics(settings)
     server.run(sockets)
 
 

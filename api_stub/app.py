@@ -27,6 +27,7 @@ from api_stub.console import app as console
 from api_stub.console.flow_record import FlowRecord
 from api_stub.console.sessions import Sessions
 from api_stub.health_routes import Readiness
+from api_stub.http_metrics import CountRequests, watch
 from api_stub.known_keys import known_keys
 from api_stub.rate_limits import RateLimits, TellRateLimit
 from api_stub.request_ids import EchoRequestId
@@ -50,7 +51,7 @@ class JobGroupApi(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the application. What `add_middleware` adds does not see how an unexpected error is answered."""
-        return SecurityHeaders(EchoRequestId(super().build_middleware_stack()))
+        return CountRequests(SecurityHeaders(EchoRequestId(super().build_middleware_stack())))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         keys = known_keys(settings.api_keys, settings.require("database_url"))
         async with open_backends(settings) as backends, keys as app.state.known_keys:
             app.state.backends = backends
+            watch(backends)
             app.state.known_keys.on_revocation(backends.feed.wake)
             app.state.readiness = Readiness(backends)
             app.state.rate_limits = RateLimits(Tallies(backends.redis), settings)

@@ -71,6 +71,11 @@ class FeedStreams:
         self._closed = False
         self._catching_up = asyncio.Semaphore(CATCH_UPS_COUNT)
 
+    @property
+    def readers_count(self) -> int:
+        """How many streams are open."""
+        return self._count
+
     def close(self) -> None:
         """End all streams, and those that are yet to begin."""
         self._closed = True

@@ -41,6 +41,11 @@ class OutcomeListener:
         self._redis = redis
         self._awaited: defaultdict[str, set[Arrival]] = defaultdict(set)
 
+    @property
+    def awaited_count(self) -> int:
+        """How many commands somebody waits for."""
+        return len(self._awaited)
+
     @contextmanager
     def expecting(self, envelope: CommandEnvelope) -> Iterator[Arrival]:
         """Give the future of what is announced under the command's id. To be entered before the command is sent, lest

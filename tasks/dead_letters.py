@@ -16,6 +16,7 @@ from models.errors import CommandIdReused, DeadLettered
 from models.outcome import Outcome, rejected
 from models.store.graveyard import bury
 from models.store.unit_of_work import UnitOfWork
+from tasks.command_metrics import count_buried
 from tasks.outcomes import tell_callers
 from tasks.races import try_again_after_a_race
 from tasks.refusing import refuse
@@ -59,6 +60,7 @@ def _bury(engine: Engine, buried: Sequence[Buried]) -> list[Outcome]:
             for envelope in contents.envelopes
         ]
         work.save()
+    count_buried((letter.reason for letter, _ in buried), outcomes)
     return outcomes
 
 

@@ -1,5 +1,6 @@
 """The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from models.resources import JobGroupResource
 from models.settling import conclude
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite, UnitOfWork
+from tasks.command_metrics import count_handled
 from tasks.dead_letters import bury_command
 from tasks.errors_told import told_by_database, told_of, trace_of
 from tasks.races import try_again_after_a_race
@@ -54,6 +56,7 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
 
 @try_again_after_a_race
 def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+    began_at = time.perf_counter()
     commands = [_understand(envelope) for envelope in envelopes]
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
@@ -62,6 +65,7 @@ def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outc
         outcomes = [_outcome(work, envelope, command) for envelope, command in zip(envelopes, commands, strict=True)]
         settle(work)
         work.save()
+    count_handled(outcomes, work.repeats_count, time.perf_counter() - began_at)
     return [_with_group(work, envelope, outcome) for envelope, outcome in zip(envelopes, outcomes, strict=True)]
 
 
@@ -85,7 +89,9 @@ def _needs(commands: Iterable[Command]) -> dict[UUID, Needs]:
 def _outcome(work: UnitOfWork, envelope: CommandEnvelope, command: Command | Refusal) -> Outcome:
     try:
         if before := work.handled.get(envelope.id):
-            return before.outcome_for(envelope)
+            outcome = before.outcome_for(envelope)
+            work.repeats_count += 1
+            return outcome
         outcome = _carry_out(work, envelope, command)
     except CommandIdReused as refusal:
         # The inbox row of this id belongs to the other command.
@@ -125,11 +131,13 @@ def _reject(engine: Engine, envelope: CommandEnvelope, error: DataError | Integr
     """What the contracts let through and the database does not is still an answer to its sender."""
     log.error("database_refused_command", command_id=envelope.id, type=envelope.type, error=told_of(error))
     refusal = ValidationFailed([FieldError(field="", message=f"the database refused it: {told_by_database(error)}")])
+    began_at = time.perf_counter()
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
         outcome = refuse(work, envelope, refusal)
         work.record(envelope, outcome)
         work.save()
+    count_handled([outcome], 0, time.perf_counter() - began_at)
     return outcome
 
 

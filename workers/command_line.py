@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from client.producer import BrokerUnavailable
+from metrics import serve_metrics
 from models.store.engine import DatabaseUnavailable
 from settings import MissingSetting, Settings, explain
 from workers import dead_letters, operations
@@ -183,7 +184,9 @@ def main() -> None:
 
 def _run_process(name: str) -> None:
     process: Callable[[Settings], None] = importlib.import_module(f"workers.{name}").run
-    process(Settings())
+    settings = Settings()
+    serve_metrics(settings)
+    process(settings)
 
 
 def _interrupt_on(*signals: signal.Signals) -> None:
@@ -197,6 +200,8 @@ def _announce(service: Supervisor) -> None:
     console.print(f"[bold green]Ready[/] at [bold]{service.url}[/] [dim](documentation: {service.url}/docs)[/]")
     console.print(f"  API key   {escape(service.api_key)}", soft_wrap=True)
     console.print(f"  In a shell  set -a; . {escape(str(environment))}; set +a", soft_wrap=True)
+    if service.metrics_url:
+        console.print(f"  Metrics   {service.metrics_url}", soft_wrap=True)
     console.print("[dim]Ctrl-C stops everything; the data stays.[/]")
 
 

@@ -19,6 +19,7 @@ from kombu.message import Message
 from models import names
 from models.commands import COMMANDS, MAX_BATCH_COUNT
 from models.dead_letter_contents import items_of_task
+from workers.pool_metrics import GATHERED
 
 MAX_GATHERED_BYTES = 256 * 1024
 """What a task's time limit is certainly enough for, a thousand times over."""
@@ -115,7 +116,9 @@ class _Lane:
         # Once the worker was told to end, what waits goes back to the broker with its connection.
         if self._waiting and not self._is_busy and not _is_ending():
             self._is_busy = True
-            message = _GatheredMessage(self._next_batch(), ended=self._end)
+            batch = self._next_batch()
+            GATHERED.observe(len(batch))
+            message = _GatheredMessage(batch, ended=self._end)
             try:
                 self._carry_out(message, None, message.ack, message.reject, ())
             except Exception as error:

@@ -4,6 +4,7 @@ import time
 from threading import Event
 
 import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, event
 
 from client.span_export import start_tracing
@@ -14,7 +15,9 @@ from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
 from tasks.due_work import delete_finished_groups, do_due_work
+from workers.database_facts import database_facts
 from workers.heartbeat import Heartbeat
+from workers.housekeeping_metrics import LAST_ROUND, TIDIED, WOKEN
 from workers.lifetime import run_until_stopped
 
 DUE_WORK_SECONDS = 1.0
@@ -34,16 +37,19 @@ def run(settings: Settings) -> None:
     heartbeat = Heartbeat(settings.heartbeat_file)
     # After an outage a round may have a great many transactions: each of them is progress.
     event.listen(engine, "commit", lambda _: heartbeat.beat())
+    REGISTRY.register(database_facts(settings.require("database_url")))
     tidied_at = float("-inf")
 
     def keep_house(stop: Event) -> None:
         nonlocal tidied_at
         woken = do_due_work(engine)
+        WOKEN.inc(woken)
         if woken:
             log.info("groups_woken", count=woken)
         if time.monotonic() - tidied_at >= RETENTION_SECONDS:
             _tidy(engine, settings)
             tidied_at = time.monotonic()
+        LAST_ROUND.set_to_current_time()
         stop.wait(DUE_WORK_SECONDS)
 
     run_until_stopped(keep_house, (DatabaseUnavailable, ConcurrentWrite), heartbeat)
@@ -57,5 +63,7 @@ def _tidy(engine: Engine, settings: Settings) -> None:
         tidied["groups_deleted"] = delete_finished_groups(engine, older_than_days=settings.finished_retention_days)
     if settings.events_retention_days is not None:
         tidied["events_forgotten"] = forget_events(engine, older_than_days=settings.events_retention_days)
+    for rows, count in tidied.items():
+        TIDIED.labels(rows.partition("_")[0]).inc(count)
     if any(tidied.values()):
         log.info("tidied", **tidied)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from threading import Event
 
 import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from client.broker import broker_errors, is_redis
@@ -23,10 +24,12 @@ from settings import Settings
 from tasks.connections import redis
 from tasks.dead_letters import bury_messages
 from workers.heartbeat import Heartbeat
+from workers.intake_metrics import DOCUMENTS
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
 from workers.lifetime import run_until_stopped
+from workers.queue_facts import queue_facts
 
 CONFIRM_SECONDS = 15
 
@@ -39,6 +42,7 @@ def run(settings: Settings) -> None:
     start_tracing("intake")
     broker_url = settings.require("broker_url")
     engine = make_engine(settings.require("database_url"))
+    REGISTRY.register(queue_facts(broker_url, names.INTAKE))
 
     def take_in(stop: Event) -> None:
         source: Source = StreamSource(broker_url) if is_redis(broker_url) else QueueSource(broker_url)
@@ -58,9 +62,11 @@ def _pass_on(source: Source, producer: CommandProducer, engine: Engine) -> None:
     # First: a letter that cannot be kept while the database is away must not send all of them again and again.
     if passed_on:
         source.acknowledge(passed_on)
+        DOCUMENTS.labels("passed_on").inc(len(passed_on))
     if dead:
         bury_messages(engine, redis(), [letter for _, letter in dead])
         source.acknowledge([message for message, _ in dead])
+        DOCUMENTS.labels("dead").inc(len(dead))
 
 
 def _send(

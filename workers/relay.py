@@ -22,6 +22,7 @@ from workers.event_spans import publishing
 from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.publisher import EventPublisher
+from workers.relay_metrics import LEADS, PUBLISHED, PUBLISHING
 
 BATCH_COUNT = 500
 STANDBY_SECONDS = 1.0
@@ -45,6 +46,7 @@ def run(settings: Settings) -> None:
                     with EventPublisher(broker_url, stream_max_count=settings.events_stream_max_count) as publisher:
                         _relay(connection, publisher, broker_url, stop)
         finally:
+            LEADS.set(0)
             # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
             engine.dispose()
 
@@ -54,6 +56,7 @@ def run(settings: Settings) -> None:
 def _take_the_lead(connection: Connection, stop: Event) -> bool:
     while not stop.is_set():
         if lead(connection):
+            LEADS.set(1)
             return True
         stop.wait(STANDBY_SECONDS)
     return False
@@ -66,9 +69,11 @@ def _relay(connection: Connection, publisher: EventPublisher, broker_url: str, s
     while not stop.is_set():
         batch = unpublished(connection, BATCH_COUNT)
         if batch:
-            with publishing(batch, broker_url) as events:
-                publisher.publish(events)
-            position = stamp(connection, batch, after=position)
+            with PUBLISHING.time():
+                with publishing(batch, broker_url) as events:
+                    publisher.publish(events)
+                position = stamp(connection, batch, after=position)
+            PUBLISHED.inc(len(batch))
             log.info("events_published", count=len(batch), last_position=position, **_causes(batch))
         else:
             wait_for_events(connection, POLL_SECONDS)

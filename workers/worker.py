@@ -8,15 +8,19 @@ from celery.apps.worker import Worker
 from celery.signals import worker_process_init, worker_process_shutdown
 from kombu.serialization import register
 from kombu.utils.json import dumps, loads
+from prometheus_client import REGISTRY
 
 from client.broker import is_redis
 from client.span_export import start_tracing, stop_tracing
 from logs import configure_logging
+from models import names
 from settings import Settings
 from tasks.app import app, configure
 from tasks.commands import CommandTask
 from workers.heartbeat import Heartbeat
+from workers.pool_metrics import hear_pool_children
 from workers.pool_watch import PoolWatch
+from workers.queue_facts import queue_facts
 from workers.worker_heartbeat import WorkerHeartbeat
 
 LAST_RESULT_SECONDS = 2
@@ -44,6 +48,9 @@ def run(settings: Settings) -> int:
         without_heartbeat=not settings.task_events,
         heartbeat=Heartbeat(settings.heartbeat_file),
     )
+    REGISTRY.register(queue_facts(settings.require("broker_url"), names.COMMAND_QUEUE))
+    if settings.metrics_port is not None:
+        hear_pool_children()
     # Before the fork: neither parent nor children look through what is there for good each time they collect garbage.
     gc.freeze()
     worker.start()

@@ -59,6 +59,8 @@ class UnitOfWork:
     loaded: defaultdict[UUID, Loaded] = field(default_factory=lambda: defaultdict(Loaded))
     last_command: dict[UUID, CommandEnvelope] = field(default_factory=dict)
     """The last command carried out on each group: what follows from the group's state is said to be caused by it."""
+    repeats_count: int = 0
+    """Commands that had their outcome before this transaction came to them."""
     _stored_groups: set[UUID] = field(default_factory=set)
     _stored_jobs: set[JobKey] = field(default_factory=set)
     _changed_groups: set[UUID] = field(default_factory=set)

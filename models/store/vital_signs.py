@@ -81,3 +81,33 @@ def unreplayed_letters_count(connection: Connection) -> int:
 def live_keys_count(connection: Connection) -> int:
     """Return how many API keys are in force."""
     return connection.execute(select(func.count()).where(api_keys.c.revoked_at.is_(None))).scalar_one()
+
+
+def unpublished_seconds(connection: Connection) -> float:
+    """Return for how many seconds the event that is to be published next has waited; 0 where none waits."""
+    waited = func.extract("epoch", func.clock_timestamp() - events.c.occurred_at)
+    first = select(waited).where(events.c.position.is_(None)).order_by(events.c.ordinal).limit(1)
+    # The clock is PostgreSQL's, the event's instant a worker's.
+    return max(0.0, float(connection.execute(first).scalar_one_or_none() or 0))
+
+
+def unreplayed_letters(connection: Connection) -> Mapping[str, int]:
+    """Return how many dead letters nobody has replayed, by their reason."""
+    query = select(dead_letters.c.reason, func.count()).where(dead_letters.c.replayed_at.is_(None))
+    return {row.reason: row[1] for row in connection.execute(query.group_by(dead_letters.c.reason))}
+
+
+def pending_deliveries_count(connection: Connection) -> int:
+    """Return how many deliveries wait for their first attempt, or for the next."""
+    return connection.execute(select(func.count()).select_from(deliveries).where(PENDING)).scalar_one()
+
+
+def overdue_deliveries_seconds(connection: Connection) -> float:
+    """Return for how many seconds the delivery that is due longest has been due; 0 where none is."""
+    overdue = func.extract("epoch", func.clock_timestamp() - func.min(deliveries.c.next_attempt_at))
+    return max(0.0, float(connection.execute(select(overdue).where(PENDING)).scalar_one() or 0))
+
+
+def database_bytes(connection: Connection) -> int:
+    """Return the size of the database on its disk."""
+    return int(connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one())

@@ -26,6 +26,7 @@ from models import names
 from tests.commands import ask, celery_client, create, document, eventually, new_id
 from tests.contract.http_api import client_of, free_port, new_group
 from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
+from workers.queue_facts import queue_facts
 from workers.supervision import embedded_redis
 
 BROKERS = Path(__file__).parents[2] / "docs" / "brokers"
@@ -150,6 +151,12 @@ def test_commands_come_in_from_all_sides_and_events_go_out(service: LockedDown) 
         assert api.get(asynchronous.headers["Location"]).status_code == 200
         expected = {by_http, by_celery, by_json}
         eventually(lambda: expected <= {event["subject"] for event in events})
+
+
+@pytest.mark.parametrize(("user", "queue"), [("worker", names.COMMAND_QUEUE), ("intake", names.INTAKE)])
+def test_who_reads_a_queue_may_ask_how_long_it_is(service: LockedDown, user: str, queue: str) -> None:
+    answers = {family.name for family in queue_facts(service.broker_url(user), queue).collect()}
+    assert "jobgroups_queue_messages" in answers
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "ocr-invoice-job-groups"}
+PROFILES = {
+    "rabbitmq": ["rabbitmq"],
+    "prometheus": ["observability"],
+    "grafana": ["observability"],
+    "mailpit": ["mail"],
+}
 SERVERS = {name: service for name, service in SERVICES.items() if name not in OURS}
 COMMANDS = {command.callback.__name__ for command in app.registered_commands if command.callback}
 
@@ -31,7 +38,7 @@ def seconds(duration: str) -> int:
 
 def test_every_process_of_the_service_is_there() -> None:
     assert set(OURS) == {"migrate", "worker", "relay", "intake", "housekeeping", "notifier", "api"}
-    assert set(SERVERS) == {"postgres", "redis", "rabbitmq"}
+    assert set(SERVERS) == {"postgres", "redis", "rabbitmq", *PROFILES}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -103,8 +110,52 @@ def test_the_migration_runs_once() -> None:
     assert OURS["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
-def test_rabbitmq_is_opt_in() -> None:
-    assert {name for name, service in SERVICES.items() if service.get("profiles")} == {"rabbitmq"}
+def test_what_not_everybody_needs_is_opt_in() -> None:
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == PROFILES
+
+
+@pytest.mark.parametrize("name", sorted(set(PROFILES) - {"rabbitmq"}))
+def test_what_is_not_ours_to_test_is_pinned(name: str) -> None:
+    assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+
+
+def test_every_mounted_file_and_folder_is_there() -> None:
+    mounted = [volume for service in SERVICES.values() for volume in service.get("volumes", []) if volume[0] == "."]
+    assert mounted
+    for volume in mounted:
+        here, _, mode = volume.split(":")
+        assert (ROOT / here).exists(), here
+        assert mode == "ro"
+
+
+def test_every_other_volume_is_declared() -> None:
+    named = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert {volume for volume in named if not volume.startswith(".")} == set(COMPOSE["volumes"])
+
+
+def test_prometheus_asks_every_process_where_it_serves() -> None:
+    (job,) = yaml.safe_load((ROOT / "ops/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    assert set(found["names"]) == set(OURS) - {"migrate"}
+    for name in found["names"]:
+        assert OURS[name]["environment"]["JOBGROUPS_METRICS_PORT"] == str(found["port"])
+        assert OURS[name]["environment"]["JOBGROUPS_METRICS_HOST"] == "0.0.0.0"
+
+
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    provisioning = ROOT / "ops/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioning / "dashboards/jobgroups.yml").read_text())["providers"]
+    home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert str(home.parent) == provider["options"]["path"]
+    assert f"./ops/grafana/dashboards:{home.parent}:ro" in SERVICES["grafana"]["volumes"]
+    assert (ROOT / "ops/grafana/dashboards" / home.name).exists()
+
+
+def test_mail_is_told_to_go_where_mailpit_listens() -> None:
+    (address,) = re.findall(r"JOBGROUPS_SMTP_URL=(\S+)", TEXT)
+    assert Settings(smtp_url=address, mail_from="jobgroups@example.com").smtp_url == "smtp://mailpit:1025"
 
 
 def test_redis_writes_every_command_to_disk() -> None:
@@ -150,5 +201,8 @@ def test_the_image_runs_without_root_and_without_embedded_servers() -> None:
 
 
 def test_the_image_is_built_from_every_package() -> None:
-    copied = set(re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    assert copied == {"models", "client", "tasks", "workers", "api_stub"}
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    copied = set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE))
+    assert {f"{package}*" for package in copied} == set(built["packages"]["find"]["include"])
+    assert {f"{module}.py" for module in built["py-modules"]} <= set(dockerfile.split())

@@ -22,6 +22,8 @@ CHANGED: dict[str, Any] = {
     "webhook_allow_http": True,
     "smtp_url": "smtps://user:p%2Fw@mail.internal:465",
     "mail_from": "Job groups <jobgroups@example.com>",
+    "metrics_port": 9464,
+    "metrics_host": "0.0.0.0",
     "log_level": "DEBUG",
 }
 

@@ -20,6 +20,7 @@ from models.store.unit_of_work import ConcurrentWrite
 from settings import Settings
 from tasks.webhooks import disable_webhook
 from workers.notifying.attempt import attempt, named
+from workers.notifying.metrics import count_attempt
 
 SENDERS_COUNT = 64
 """Attempts at once."""
@@ -119,8 +120,10 @@ class Dispatcher:
             return
         now = datetime.now(UTC)
         with self._engine.begin() as connection:
-            record(connection, [(made.claim, made.outcome(now)) for made in self._unwritten])
-        for made in self._unwritten:
+            outcomes = [(made.claim, made.outcome(now)) for made in self._unwritten]
+            record(connection, outcomes)
+        for made, (_, outcome) in zip(self._unwritten, outcomes, strict=True):
+            count_attempt(made.claim.target.type, made.attempt.verdict, outcome["status"], made.duration_seconds)
             if made.attempt.verdict is Verdict.GONE and not made.claim.is_deleted:
                 disable_webhook(self._engine, made.claim.group_id, made.claim.target.address)
         self._unwritten.clear()

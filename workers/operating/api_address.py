@@ -17,6 +17,7 @@ class ApiSettings(BaseSettings):
 
     url: str | None = Field(None, description="http://… or https://…, where the HTTP API listens")
     api_key: SecretStr | None = Field(None, description="sent as the header X-API-Key")
+    metrics_url: str | None = Field(None, description="where `jobgroups run` serves metrics, told for shells")
 
     @field_validator("url")
     @classmethod

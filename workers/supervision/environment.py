@@ -13,11 +13,18 @@ def of_process(settings: Settings) -> dict[str, str]:
     return {f"JOBGROUPS_{name.upper()}": _text(value) for name, value in values.items() if value is not None}
 
 
-def of_client(settings: Settings, url: str, api_key: str) -> dict[str, str]:
-    """Return what a client needs to reach a service: where HTTP listens, the three addresses, a key."""
+def of_metrics(host: str, port: int) -> dict[str, str]:
+    """Return the variables that tell a process where to serve its metrics."""
+    return {"JOBGROUPS_METRICS_HOST": host, "JOBGROUPS_METRICS_PORT": str(port)}
+
+
+def of_client(settings: Settings, url: str, api_key: str, metrics_url: str | None = None) -> dict[str, str]:
+    """Return what a client needs to reach a service: where HTTP listens, the three addresses, a key, and where metrics
+    are, if anywhere."""
     every = of_process(settings)
     addresses = {name: every[name] for name in ADDRESSES}
-    return {"JOBGROUPS_URL": url, **addresses, "JOBGROUPS_API_KEY": api_key}
+    metrics = {"JOBGROUPS_METRICS_URL": metrics_url} if metrics_url else {}
+    return {"JOBGROUPS_URL": url, **addresses, "JOBGROUPS_API_KEY": api_key, **metrics}
 
 
 def _text(value: object) -> str:

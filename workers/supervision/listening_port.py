@@ -29,6 +29,15 @@ def reserve(host: str, port: int) -> socket.socket:
     return reservation
 
 
+def free(count: int) -> list[int]:
+    """Return `count` ports of loopback on which nothing listens at the moment."""
+    reservations = [reserve("127.0.0.1", 0) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in reservations]
+    for each in reservations:
+        each.close()
+    return ports
+
+
 def url(host: str, port: int) -> str:
     """Return the address under which a client on this machine reaches a server bound to `host`:`port`."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound

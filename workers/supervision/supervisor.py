@@ -16,7 +16,14 @@ import httpx
 from pydantic import SecretStr
 
 from settings import Settings
-from workers.supervision import embedded_postgres, embedded_redis, environment, home, listening_port
+from workers.supervision import (
+    embedded_postgres,
+    embedded_redis,
+    environment,
+    home,
+    listening_port,
+    metrics_endpoint,
+)
 from workers.supervision.guardian import Guardian
 from workers.supervision.processes import ChildProcess, ProcessSpec, StartError
 
@@ -39,12 +46,15 @@ class Supervisor:
     """Where the HTTP stub listens."""
     api_key: str
     """A key that may read and write; made once for each home."""
+    metrics_url: str | None = None
+    """Where the metrics of all processes are, if they are wanted."""
     settings: Settings
     """The settings of the service's processes, with the addresses of the servers started for it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings.model_copy(update={"home": settings.home.expanduser().resolve()})
         self._processes: dict[str, ChildProcess] = {}
+        self._metrics_ports: dict[str, int] = {}
         self._cleanup = ExitStack()
 
     @property
@@ -73,11 +83,12 @@ class Supervisor:
         self._cleanup.callback(self._guardian.close)
         self._start_servers()
         self._configure(port)
+        self._serve_metrics()
         self._migrate()
         port.close()
         self._start_processes()
         self._wait_until_ready()
-        for_shells = environment.of_client(self.settings, self.url, self.api_key)
+        for_shells = environment.of_client(self.settings, self.url, self.api_key, self.metrics_url)
         self._cleanup.enter_context(home.environment_file(self.settings.home, for_shells))
         self._keep_alive()
 
@@ -110,6 +121,8 @@ class Supervisor:
         self.api_key = home.development_key(self.settings.home)
         keys = (*self.settings.api_keys, SecretStr(self.api_key))
         self.settings = self.settings.model_copy(update={"port": port, "api_keys": keys})
+        if self.settings.metrics_port is not None:
+            self._metrics_ports = dict(zip(START_ORDER, listening_port.free(len(START_ORDER)), strict=True))
 
     def _migrate(self) -> None:
         migration = self._run("migrate")
@@ -133,11 +146,23 @@ class Supervisor:
             name=command,
             arguments=(sys.executable, "-m", "workers.command_line", command),
             log=self._log(command),
-            environment=os.environ | environment.of_process(settings),
+            environment=os.environ | environment.of_process(settings) | self._metrics_address(command),
             grace_seconds=GRACE_SECONDS.get(command, 5.0),
             heartbeat=heartbeat,
         )
         return ChildProcess(spec, self._guardian)
+
+    def _metrics_address(self, command: str) -> dict[str, str]:
+        """Of a process's own metrics; the port in the settings is for those of all."""
+        port = self._metrics_ports.get(command)
+        return environment.of_metrics(metrics_endpoint.LOOPBACK, port) if port else {}
+
+    def _serve_metrics(self) -> None:
+        if self.settings.metrics_port is not None:
+            endpoint = metrics_endpoint.serving(
+                self.settings.metrics_host, self.settings.metrics_port, self._metrics_ports
+            )
+            self.metrics_url = self._cleanup.enter_context(endpoint)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS

@@ -1,0 +1,1 @@
+"""What the processes tell of themselves, and what is made of it."""
