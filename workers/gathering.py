@@ -19,7 +19,7 @@ from kombu.message import Message
 from models import names
 from models.commands import COMMANDS, MAX_BATCH_COUNT
 from models.dead_letter_contents import items_of_task
-from workers.pool_metrics import GATHERED
+from workers.metrics.pool import GATHERED
 
 MAX_GATHERED_BYTES = 256 * 1024
 """What a task's time limit is certainly enough for, a thousand times over."""

@@ -15,10 +15,10 @@ from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
 from tasks.due_work import delete_finished_groups, do_due_work
-from workers.database_facts import database_facts
 from workers.heartbeat import Heartbeat
-from workers.housekeeping_metrics import LAST_ROUND, TIDIED, WOKEN
 from workers.lifetime import run_until_stopped
+from workers.metrics.database import database_facts
+from workers.metrics.housekeeping import LAST_ROUND, TIDIED, WOKEN
 
 DUE_WORK_SECONDS = 1.0
 RETENTION_SECONDS = 60.0

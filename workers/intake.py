@@ -24,12 +24,12 @@ from settings import Settings
 from tasks.connections import redis
 from tasks.dead_letters import bury_messages
 from workers.heartbeat import Heartbeat
-from workers.intake_metrics import DOCUMENTS
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource
 from workers.lifetime import run_until_stopped
-from workers.queue_facts import queue_facts
+from workers.metrics.intake import DOCUMENTS
+from workers.metrics.queues import queue_facts
 
 CONFIRM_SECONDS = 15
 

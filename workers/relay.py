@@ -21,8 +21,8 @@ from settings import Settings
 from workers.event_spans import publishing
 from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
+from workers.metrics.relay import LEADS, PUBLISHED, PUBLISHING
 from workers.publisher import EventPublisher
-from workers.relay_metrics import LEADS, PUBLISHED, PUBLISHING
 
 BATCH_COUNT = 500
 STANDBY_SECONDS = 1.0

@@ -18,9 +18,9 @@ from settings import Settings
 from tasks.app import app, configure
 from tasks.commands import CommandTask
 from workers.heartbeat import Heartbeat
-from workers.pool_metrics import hear_pool_children
+from workers.metrics.pool import hear_pool_children
+from workers.metrics.queues import queue_facts
 from workers.pool_watch import PoolWatch
-from workers.queue_facts import queue_facts
 from workers.worker_heartbeat import WorkerHeartbeat
 
 LAST_RESULT_SECONDS = 2

@@ -26,7 +26,7 @@ from models import names
 from tests.commands import ask, celery_client, create, document, eventually, new_id
 from tests.contract.http_api import client_of, free_port, new_group
 from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
-from workers.queue_facts import queue_facts
+from workers.metrics.queues import queue_facts
 from workers.supervision import embedded_redis
 
 BROKERS = Path(__file__).parents[2] / "docs" / "brokers"

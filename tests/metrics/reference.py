@@ -15,11 +15,11 @@ from models.delivery import DeliveryStatus, Verdict
 from models.errors import ErrorCode
 from models.notifying import ChannelType
 from tasks import command_metrics
-from workers import housekeeping_metrics, intake_metrics, pool_metrics, relay_metrics
-from workers.database_facts import database_facts
-from workers.facts import Facts
+from workers.metrics import housekeeping, intake, pool, relay
+from workers.metrics.database import database_facts
+from workers.metrics.facts import Facts
+from workers.metrics.queues import queue_facts
 from workers.notifying import metrics as notifying_metrics
-from workers.queue_facts import queue_facts
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
@@ -49,14 +49,14 @@ SECTIONS: dict[str, tuple[str, ModuleType | Facts[Any]]] = {
         "out\nthemselves: wake-ups, dead letters, webhooks that are gone.",
         command_metrics,
     ),
-    "The worker": ("Told by the worker.", pool_metrics),
+    "The worker": ("Told by the worker.", pool),
     "Queues": (
         "Told by the worker of the queue of commands, by the intake of its own.",
         queue_facts("redis://127.0.0.1", names.COMMAND_QUEUE),
     ),
-    "The intake": ("Told by the intake.", intake_metrics),
-    "The relay": ("Told by the relay.", relay_metrics),
-    "Housekeeping": ("Told by housekeeping.", housekeeping_metrics),
+    "The intake": ("Told by the intake.", intake),
+    "The relay": ("Told by the relay.", relay),
+    "Housekeeping": ("Told by housekeeping.", housekeeping),
     "What PostgreSQL knows": (
         "Told by housekeeping. Where several of it run, all tell the same: take the `max`.",
         database_facts("postgresql+psycopg://127.0.0.1"),

@@ -13,8 +13,8 @@ from settings import Settings
 from tests.commands import eventually, fields
 from tests.contract.http_api import GROUPS, client_of, free_port, stub_of
 from tests.metrics.scraping import Scrape
-from workers.database_facts import database_facts
-from workers.queue_facts import queue_facts
+from workers.metrics.database import database_facts
+from workers.metrics.queues import queue_facts
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 

@@ -13,7 +13,7 @@ from models.store.deliveries import LEASE_SECONDS
 from settings import Settings
 from tasks.app import RESTORE_SECONDS, VISIBILITY_MARGIN_SECONDS
 from tasks.receiving import DATABASE_WAIT_SECONDS
-from workers import database_facts, queue_facts
+from workers.metrics import database, queues
 from workers.notifying import mail, webhook
 from workers.supervision import metrics_endpoint
 
@@ -63,8 +63,8 @@ def test_every_row_is_read() -> None:
         (engine.IDLE_TRANSACTION_TIMEOUT_SECONDS, TASK_SECONDS),
         (engine.LOST_PEER_SECONDS, TASK_SECONDS),
         (2 * HEARTBEAT_SECONDS, RECOVERY_SECONDS),
-        (database_facts.STATEMENT_SECONDS + engine.ANSWER_MARGIN_SECONDS, metrics_endpoint.ANSWER_SECONDS),
-        (CONNECT_TIMEOUT_SECONDS + queue_facts.TIMEOUT_SECONDS, metrics_endpoint.ANSWER_SECONDS),
+        (database.STATEMENT_SECONDS + engine.ANSWER_MARGIN_SECONDS, metrics_endpoint.ANSWER_SECONDS),
+        (CONNECT_TIMEOUT_SECONDS + queues.TIMEOUT_SECONDS, metrics_endpoint.ANSWER_SECONDS),
         (metrics_endpoint.ANSWER_SECONDS, SCRAPE_SECONDS),
         (webhook.DEADLINE_SECONDS, LEASE_SECONDS / 2),  # the resolver's own time comes on top
         (mail.DEADLINE_SECONDS, LEASE_SECONDS / 2),

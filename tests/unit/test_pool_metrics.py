@@ -8,7 +8,7 @@ from models.commands import COMMANDS, MAX_BATCH_COUNT
 from models.dead_letter import DeadLetterReason
 from models.errors import ErrorCode
 from tasks.command_metrics import METRICS
-from workers.pool_metrics import MARK_BYTES, MARKS_COUNT
+from workers.metrics.pool import MARK_BYTES, MARKS_COUNT
 
 LARGEST = [
     *(("commands", pair, MAX_BATCH_COUNT) for pair in product((*COMMANDS, "unknown"), ("succeeded", *ErrorCode))),

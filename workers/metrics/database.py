@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from models.store import vital_signs
 from models.store.engine import DatabaseUnavailable, make_engine
-from workers.facts import Fact, Facts
+from workers.metrics.facts import Fact, Facts
 
 STATEMENT_SECONDS = 4
 """With the margin for its answer less than a scrape may take (workers/supervision/metrics_endpoint.py)."""

@@ -8,7 +8,7 @@ from redis import Redis
 
 from client.broker import broker_errors, connect, is_redis
 from models import names
-from workers.facts import Fact, Facts
+from workers.metrics.facts import Fact, Facts
 
 TIMEOUT_SECONDS = 3
 """Less than Prometheus waits for an answer."""
