@@ -89,6 +89,12 @@ def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def spare_rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A RabbitMQ for one service after the other. Of two at once on one node, either may take the other's commands."""
+    yield from rabbitmq_or_skip(tmp_path_factory.mktemp("spare-rabbitmq"))
+
+
+@pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
     """The whole service on its embedded servers, broker Redis."""
     with Supervisor(Settings(home=tmp_path_factory.mktemp("service"), port=0)) as running:

@@ -8,13 +8,14 @@ import orjson
 from kombu.messaging import Producer
 from kombu.transport.base import Transport
 from redis import Redis
+from sqlalchemy import RowMapping
 
 from client.broker import CONNECT_TIMEOUT_SECONDS, EVENT_EXCHANGE, SOCKET_TIMEOUT_SECONDS, connect, is_redis
 from models import names
 from models.store.outbox import cloud_event_of
 from workers.batched_rabbitmq import BatchedRabbitMQ, BatchedRabbitMQOverTls
 from workers.batched_redis import BatchedRedis
-from workers.event_spans import Event
+from workers.event_spans import Event, publishing
 
 CONTENT_TYPE = "application/cloudevents+json"
 _TRANSPORTS: dict[str, type[Transport]] = {
@@ -48,6 +49,7 @@ class EventPublisher:
     """
 
     def __init__(self, broker_url: str, *, stream_max_count: int) -> None:
+        self._broker_url = broker_url
         self._connection = connect(broker_url, transport=transport_of(broker_url))
         self._stream_max_count = stream_max_count
         self._redis = _redis(broker_url) if is_redis(broker_url) else None
@@ -62,17 +64,18 @@ class EventPublisher:
         if self._redis:
             self._redis.close()
 
-    def publish(self, events: Sequence[Event]) -> None:
+    def publish(self, events: Sequence[RowMapping]) -> None:
         """Publish `events` in their order. Returns when the broker has confirmed all of them.
 
         Where it raises, some may be with their subscribers: all are to be published again.
         """
-        messages = [message_of(event) for event in events]
-        with self._producer.batch():
-            for event, message in zip(events, messages, strict=True):
-                self._producer.publish(**message, routing_key=event["name"])
-        if self._redis:
-            self._append_to_stream(self._redis, [message["body"] for message in messages])
+        with publishing(events, self._broker_url) as traced:
+            messages = [message_of(event) for event in traced]
+            with self._producer.batch():
+                for event, message in zip(events, messages, strict=True):
+                    self._producer.publish(**message, routing_key=event["name"])
+            if self._redis:
+                self._append_to_stream(self._redis, [message["body"] for message in messages])
 
     def _append_to_stream(self, redis: Redis, documents: Sequence[bytes]) -> None:
         with redis.pipeline(transaction=True) as pipeline:

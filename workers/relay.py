@@ -18,7 +18,6 @@ from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, read_in_order, stamp, unpublished, wait_for_events
 from settings import Settings
-from workers.event_spans import publishing
 from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.metrics.relay import LEADS, PUBLISHED, PUBLISHING
@@ -44,7 +43,7 @@ def run(settings: Settings) -> None:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 if _take_the_lead(connection, stop):
                     with EventPublisher(broker_url, stream_max_count=settings.events_stream_max_count) as publisher:
-                        _relay(connection, publisher, broker_url, stop)
+                        _relay(connection, publisher, stop)
         finally:
             LEADS.set(0)
             # The lead belongs to the connection: closed, not pooled, it is free for a standby at once.
@@ -62,7 +61,7 @@ def _take_the_lead(connection: Connection, stop: Event) -> bool:
     return False
 
 
-def _relay(connection: Connection, publisher: EventPublisher, broker_url: str, stop: Event) -> None:
+def _relay(connection: Connection, publisher: EventPublisher, stop: Event) -> None:
     listen(connection)
     read_in_order(connection)
     position = last_position(connection)
@@ -70,8 +69,7 @@ def _relay(connection: Connection, publisher: EventPublisher, broker_url: str, s
         batch = unpublished(connection, BATCH_COUNT)
         if batch:
             with PUBLISHING.time():
-                with publishing(batch, broker_url) as events:
-                    publisher.publish(events)
+                publisher.publish(batch)
                 position = stamp(connection, batch, after=position)
             PUBLISHED.inc(len(batch))
             log.info("events_published", count=len(batch), last_position=position, **_causes(batch))

@@ -3,6 +3,7 @@
 A note is a comment on the line before a block, which readers of the page do not see:
 
     <!-- not run: needs Docker -->     it is not run here, and why
+    <!-- run by: tests/X.py -->       that test runs it, with what it needs around it
     <!-- broker: redis -->             it is for this broker only
     <!-- background -->                it runs on beside what follows, until the page ends
     <!-- prints: completed -->         what it writes contains this
@@ -42,7 +43,7 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        return self.language in RUN and "not run" not in self.notes
+        return self.language in RUN and not {"not run", "run by"} & self.notes.keys()
 
     def is_for(self, broker: str) -> bool:
         return self.notes.get("broker", broker) == broker

@@ -15,7 +15,7 @@ from tests.servers import rabbitmq_reason_to_skip
 from workers.supervision.supervisor import Supervisor
 
 EVERY = [block for page in pages() for block in blocks(page)]
-NOTES = {"not run", "broker", "background", "prints", "until", "schema"}
+NOTES = {"not run", "run by", "broker", "background", "prints", "until", "schema"}
 NOT_RUN_SHARE = 0.2
 """Of the blocks that could be run, at most so many are not."""
 ON_A_COPY = "docs/how-to/add-a-command.md"
@@ -88,3 +88,9 @@ def test_what_is_not_run_is_little_and_says_why(capsys: pytest.CaptureFixture[st
     for reason in left_out.values():
         assert len(reason.split()) > 1
         assert all((ROOT / test).is_file() for test in re.findall(r"tests/\S+\.py", reason)), reason
+
+
+@pytest.mark.parametrize("block", [block for block in EVERY if "run by" in block.notes], ids=lambda block: block.place)
+def test_what_another_test_runs_is_named_there(block: Block) -> None:
+    test = (ROOT / block.notes["run by"]).read_text()
+    assert block.page in test or block.code.strip().split()[-1] in test

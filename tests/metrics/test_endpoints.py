@@ -91,16 +91,16 @@ def test_a_service_says_which_port_it_cannot_have(tmp_path: Path, database_url: 
 
 
 @pytest.mark.parametrize("queue", [COMMAND_QUEUE, INTAKE_QUEUE])
-def test_the_depth_of_a_queue_of_rabbitmq(rabbitmq_url: str, queue: object) -> None:
-    with connect(rabbitmq_url) as connection, connection.channel() as channel:
+def test_the_depth_of_a_queue_of_rabbitmq(spare_rabbitmq_url: str, queue: object) -> None:
+    with connect(spare_rabbitmq_url) as connection, connection.channel() as channel:
         bound = queue(channel)  # type: ignore[operator]
         bound.declare()
         bound.purge()
         for _ in range(3):
             connection.Producer(channel).publish("{}", exchange=bound.exchange.name, routing_key=bound.routing_key)
-    facts = queue_facts(rabbitmq_url, bound.name)
+    facts = queue_facts(spare_rabbitmq_url, bound.name)
     assert eventually(lambda: Scrape.read(facts.collect()).value("jobgroups_queue_messages", queue=bound.name) == 3)
-    with connect(rabbitmq_url) as connection, connection.channel() as channel:
+    with connect(spare_rabbitmq_url) as connection, connection.channel() as channel:
         queue(channel).purge()  # type: ignore[operator]
 
 
