@@ -8,6 +8,8 @@ A note is a comment on the line before a block, which readers of the page do not
     <!-- background -->                it runs on beside what follows, until the page ends
     <!-- prints: completed -->         what it writes contains this
     <!-- until: completed -->          it is run again and again until it writes this
+    <!-- given: a dead letter -->     it needs that, and has words that stand for its ids (givens.py)
+    <!-- types: y -->                 it asks, and is answered this
     <!-- schema: NAME -->              it is JSON as this schema in docs/contracts/schemas wants it
 
 One block can have several, separated by semicolons.

@@ -59,15 +59,16 @@ class Terminal:
         elif wanted := block.notes.get("until"):
             eventually(lambda: wanted in self.run(block.code, block.language, block.place), EVENTUALLY_SECONDS)
         else:
-            printed = self.run(block.code, block.language, block.place)
+            printed = self.run(block.code, block.language, block.place, block.notes.get("types", ""))
             assert block.notes.get("prints", "") in printed, f"{block.place} printed\n{printed}"
 
-    def run(self, code: str, language: str = "sh", place: str = "") -> str:
-        """Return what `code` prints; it must end well."""
+    def run(self, code: str, language: str = "sh", place: str = "", typed: str = "") -> str:
+        """Return what `code` prints, which asks at most once; it must end well."""
         done = subprocess.run(
             _command(code, language),
             env=self._environment(),
             cwd=self._folder,
+            input=f"{typed}\n",
             capture_output=True,
             text=True,
             timeout=BLOCK_SECONDS,

@@ -1,12 +1,17 @@
 """Walks through pages, from top to bottom: what a reader types, typed beside a running service."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
 from client.broker import connect, is_redis
 from tests.commands import eventually, select
-from tests.docs.pages import blocks
+from tests.docs.givens import given
+from tests.docs.pages import Block, blocks
 from tests.docs.terminal import Terminal, furnish
 from workers.engine.engine import ENGINE_QUEUE
 from workers.supervision.supervisor import Supervisor
@@ -23,7 +28,18 @@ def walk(page: str, service: Supervisor, folder: Path) -> None:
         if not any(LOAD_ADDRESSES in block.code for block in to_type):
             terminal.run(LOAD_ADDRESSES)  # the page takes it for granted, as docs/index.md says
         for block in to_type:
-            terminal.type(block)
+            with _given(block, service) as filled_in:
+                terminal.type(filled_in)
+
+
+@contextmanager
+def _given(block: Block, service: Supervisor) -> Iterator[Block]:
+    """Make what `block` takes for granted, and fill in what its words stand for."""
+    if "given" not in block.notes:
+        yield block
+        return
+    with given(block.notes["given"], service) as words:
+        yield replace(block, code=re.sub("|".join(words) or "$^", lambda word: words[word[0]], block.code))
 
 
 def lane(page: str, service: Supervisor) -> str:
