@@ -95,7 +95,7 @@ def _decide(group: JobGroup, loaded: Loaded, command: Command, now: datetime) ->
 def _decide_alone(group: JobGroup, command: Command) -> GroupEvent:  # noqa: C901 - flat: one case for each command
     match command:
         case UpdateJobGroup():
-            return _update(group, _fields_of(command))
+            return _update(group, command)
         case PatchJobGroup():
             return _update(group, _patched(group.fields, command.patch))
         case DeleteJobGroup():
@@ -118,9 +118,8 @@ def _create(group: JobGroup | None, command: CreateJobGroup) -> JobGroupCreated:
     if group is not None:
         state = "exists already" if group.deleted_at is None else "existed and was deleted"
         raise AlreadyExists(f"job group {group.id} {state}; ids are not used twice")
-    fields = _fields_of(command)
-    status = status_of(first_intent(fields), NO_JOBS, sealed=False)
-    return JobGroupCreated(group_id=command.id, version=1, status=status, group=fields)
+    status = status_of(first_intent(command), NO_JOBS, sealed=False)
+    return JobGroupCreated(group_id=command.id, version=1, status=status, group=command)
 
 
 def _existing(group: JobGroup | None, command: Command) -> JobGroup:
@@ -145,13 +144,10 @@ def _update(group: JobGroup, fields: JobGroupFields) -> JobGroupUpdated:
     return JobGroupUpdated(**event_fields(group), group=fields, changed=changed)
 
 
-def _fields_of(command: CreateJobGroup | UpdateJobGroup) -> JobGroupFields:
-    """The writable part of `command`, which was validated with it."""
-    return JobGroupFields.model_construct(**{name: getattr(command, name) for name in JobGroupFields.model_fields})
-
-
 def _patched(fields: JobGroupFields, patch: dict[str, Any]) -> JobGroupFields:
-    merged = merge_patch(fields.model_dump(mode="json", context=REVEAL_SECRETS), patch)
+    # By name: what is patched may still be the command that wrote it, whose own fields are no part of the group.
+    written = fields.model_dump(mode="json", include=set(JobGroupFields.model_fields), context=REVEAL_SECRETS)
+    merged = merge_patch(written, patch)
     if len(orjson.dumps(merged)) > MAX_COMMAND_BYTES:
         raise PayloadTooLarge(f"the patched group would be larger than {MAX_COMMAND_BYTES} bytes")
     try:
