@@ -12,8 +12,9 @@ from typing import Any
 
 from redis import Redis
 
-MAX_TAKEN_BYTES = 1024 * 1024
-"""When one exchange with Redis stops taking more: its reply is held in memory whole."""
+MAX_TAKEN_BYTES = 128 * 1024
+"""When one exchange with Redis stops taking more: its reply is held in memory whole, and while it is read no child is
+handed its next task."""
 
 _TAKE = """
 local taken, bytes = {}, 0
