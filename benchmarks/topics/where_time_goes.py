@@ -4,7 +4,8 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 from types import FrameType, SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -52,9 +53,12 @@ def measure(rounds: int, keep: Callable[[Table], None]) -> None:
 
 def _receiver(shared: Stage) -> Callable[[Batch], None]:
     os.environ |= {"JOBGROUPS_DATABASE_URL": shared.postgres_url, "JOBGROUPS_REDIS_URL": shared.redis_url}
+    from logs import configure_logging
     from tasks.receiving import receive  # reads the settings when it is first called
 
-    request = SimpleNamespace(delivery_info={})
+    with redirect_stderr(Path(os.devnull).open("w")):
+        configure_logging("INFO")
+    request = SimpleNamespace(id="profiled", delivery_info={})
 
     def receive_all(batch: Batch) -> None:
         outcomes = receive(request, batch)
