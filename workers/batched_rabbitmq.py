@@ -3,6 +3,7 @@
 kombu has batches (`Producer.batch`) and leaves them to its transports; that for RabbitMQ sends each message at once.
 """
 
+import socket
 from time import monotonic
 from typing import Any
 
@@ -10,6 +11,7 @@ from amqp.exceptions import MessageNacked, RecoverableConnectionError
 from kombu.transport import pyamqp
 
 CONFIRM_TIMEOUT_SECONDS = 10
+_CORK = getattr(socket, "TCP_CORK", None)  # Linux has it
 
 
 class _Batch:
@@ -21,6 +23,7 @@ class _Batch:
         self._refused = False
         channel.events["basic_ack"].add(self._on_confirmed)
         channel.events["basic_nack"].add(self._on_refused)
+        self._cork(1)
 
     def publish(self, message: Any, **options: Any) -> None:
         """Send `message`; its confirmation may come while later ones are sent."""
@@ -33,6 +36,7 @@ class _Batch:
 
         Raises MessageNacked where it refuses one, TimeoutError, or what the channel or the connection was closed with.
         """
+        self._cork(0)
         deadline = monotonic() + CONFIRM_TIMEOUT_SECONDS
         while self._unconfirmed:
             if self._refused:
@@ -50,6 +54,13 @@ class _Batch:
         """Hear no more confirmations."""
         self.channel.events["basic_ack"].discard(self._on_confirmed)
         self.channel.events["basic_nack"].discard(self._on_refused)
+
+    def _cork(self, on: int) -> None:
+        """Have the kernel fill whole packets: py-amqp writes each message by itself, which costs a system call that
+        wakes RabbitMQ up. A batch that fails stays corked for 200 ms at most (tcp(7))."""
+        connection = self.channel.connection
+        if _CORK is not None and connection is not None and connection.connected:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, _CORK, on)
 
     def _on_confirmed(self, number: int, and_all_before: bool) -> None:
         if and_all_before:
