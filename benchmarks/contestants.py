@@ -23,6 +23,7 @@ from workers.supervision import environment
 PEER_GRACE_SECONDS = 2.0
 """How a peer ends is not measured; some of them take their time."""
 
+OUR_INBOX = "commands"
 OUR_WORKER = ("workers.command_line", "worker")
 
 Send = Callable[[str, Sequence[CommandEnvelope]], None]
@@ -48,20 +49,23 @@ class Run:
         self._have_handled(work.before)
         send(self._url, work.commands)
         variables = environment.of_process(self.stage.settings(self.broker, worker_concurrency=PROCESS_COUNT))
-        with self._done("commands", COMMAND_QUEUE) as done, self.stage.running("worker", [*program], variables):
+        with self._done(OUR_INBOX, COMMAND_QUEUE) as done, self.stage.running("worker", [*program], variables):
             figure = rate(done, self.count)
         self._assert_none_refused()
         return figure
 
-    def peer(self, name: str, queue: Queue | None = None) -> float:
-        """Let the workers of a peer work off its own queue; return commands/s."""
+    def peer(self, name: str, queue: Queue | None = None, inbox: str = "bench_inbox") -> float:
+        """Let the workers of a peer work off its own queue; return commands/s. `inbox` is where they leave a row for
+        each command."""
         self.stage.clean()
+        if inbox == OUR_INBOX:
+            self._have_handled(BACKLOGS[self.backlog](self.count).before)
         variables = {"BENCH_BROKER_URL": self._url, "BENCH_DATABASE_URL": self.stage.postgres_url}
         fill = [sys.executable, "-m", "benchmarks.peers", "fill", name, self.backlog, str(self.count)]
         subprocess.run(fill, env=os.environ | variables, check=True)
         work = ["benchmarks.peers", "work", name]
         working = self.stage.running(f"peer-{name}", work, variables, PEER_GRACE_SECONDS)
-        with self._done("bench_inbox", queue) as done, working:
+        with self._done(inbox, queue) as done, working:
             return rate(done, self.count)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.alternation import Contestants, alternate
-from benchmarks.contestants import Run
+from benchmarks.contestants import OUR_INBOX, Run
 from benchmarks.peers import CONCURRENCY, PROCESS_COUNT
 from benchmarks.sending import BATCH_COUNT, send_batches, send_singly
 from benchmarks.stage import BROKERS, Stage, stage
@@ -12,6 +12,7 @@ from benchmarks.table import Table
 
 TOPIC = "commands"
 OURS = f"ours, {BATCH_COUNT} in a message"
+CELERY, SAME = "Celery", "Celery, with our handling"
 OURS_COUNT, PEERS_COUNT, SINGLES_COUNT = 30_000, 4_000, 4_000
 
 PEERS = {"redis": ["dramatiq", "taskiq", "huey", "faststream", "procrastinate"]}
@@ -28,7 +29,8 @@ A backlog is worked off by {PROCESS_COUNT} worker processes ({OURS_COUNT:,} comm
 each of the others); the rows in PostgreSQL are counted from outside, from the first tenth of them to the last. The \
 others take one message and one transaction for each command, and do less in it: group, event and inbox row in three \
 prepared statements straight through psycopg, on copies of our tables; nothing is validated, looked up or announced. \
-They acknowledge when the work is done, as ours does, huey excepted, which acknowledges nothing. Each has more in \
+Celery runs once more with our own handling in its task: the same contracts, decisions and tables, one command at a \
+time. All acknowledge when the work is done, as ours does, huey excepted, which acknowledges nothing. Each has more in \
 hand than it has processes, so that none waits for the broker: dramatiq 4 threads in each process, taskiq, FastStream \
 and procrastinate {CONCURRENCY} commands at once in each, Celery 16 prefetched for each child."""
 MIX = " 30 % create, 60 % update one of 500 groups, 10 % delete; every command succeeds."
@@ -51,7 +53,8 @@ def _against_peers(servers: Stage, broker: str, backlog: str, rounds: int) -> Ta
     peers = {_label(peer): partial(theirs.peer, peer) for peer in PEERS[broker]}
     contestants: Contestants = {
         OURS: partial(ours.ours, send_batches),
-        "Celery": partial(theirs.peer, "celery"),
+        CELERY: partial(theirs.peer, "celery"),
+        SAME: partial(theirs.peer, "celery_same_handling", inbox=OUR_INBOX),
         **peers,
     }
     return Table(
@@ -60,7 +63,7 @@ def _against_peers(servers: Stage, broker: str, backlog: str, rounds: int) -> Ta
         unit="commands/s",
         ours=OURS,
         figures=alternate(contestants, rounds, "commands/s"),
-        required={"Celery": CELERY_RATIO} | dict.fromkeys(peers, PEER_RATIO),
+        required={CELERY: CELERY_RATIO, SAME: CELERY_RATIO} | dict.fromkeys(peers, PEER_RATIO),
         said=SAID + (MIX if backlog == "mixed" else ""),
     )
 

@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import orjson
 import psycopg
-from kombu import Connection, Producer, Queue
+from kombu import Connection, Producer
 from sqlalchemy import create_engine, select
 
 from benchmarks.alternation import alternate
 from benchmarks.stage import BROKERS, Stage, stage
 from benchmarks.table import Table
 from client.broker import EVENT_EXCHANGE
+from client.event_queue import event_queue
 from models.commands import CommandEnvelope
 from models.store.outbox import cloud_event_of
 from models.store.tables import events
@@ -28,7 +29,8 @@ REQUIRED_RATIO = 5
 PATIENCE_SECONDS = 300
 
 SAID = """\
-A backlog of {count:,} committed events (groups that are created, changed and deleted), {queues} bound to everything.
+A backlog of {count:,} committed events (groups that are created, changed and deleted), {queues} bound to everything, as
+`client.subscriber` declares them (on RabbitMQ: quorum queues).
 The relay, one process, publishes, awaits the broker's confirmation{stream} and stamps each event in PostgreSQL; timed
 from its first stamp to its last. The plain loop calls kombu's `Producer.publish` for the same documents, ready in its
 memory{confirming}, and does nothing else."""
@@ -114,7 +116,7 @@ def _bound_queues(broker_url: str, count: int) -> Iterator[Callable[[Callable[[]
     """Bind `count` queues to every event; give what runs a measurement and then empties them."""
     with Connection(broker_url) as connection:
         channel = connection.channel()
-        queues = [Queue(f"bench.{uuid4()}", EVENT_EXCHANGE, "#")(channel) for _ in range(count)]
+        queues = [event_queue(f"bench.{uuid4()}", ["#"])(channel) for _ in range(count)]
         for queue in queues:
             queue.declare()
 
