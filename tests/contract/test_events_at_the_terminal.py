@@ -97,18 +97,19 @@ def last_position(service: Supervisor) -> int:
 def test_events_come_as_they_happen_and_go_on_where_they_were_left(
     either_service: Supervisor, api: httpx.Client
 ) -> None:
-    start = last_position(either_service)
-    with tail(either_service, "--after", str(start), "--json") as events:
+    start, created = last_position(either_service), ("--type", "job_group.created", "--json")
+    with tail(either_service, "--after", str(start), *created) as events:
         first = new_group(api)
         event = events.next_event()
-        assert (event["subject"], event["sequence"], event["position"]) == (first["id"], 1, start + 1)
+        assert (event["subject"], event["sequence"]) == (first["id"], 1)
         assert event["type"] == "ocr_invoice.job_group.created.v1"
         status, told = events.interrupt()
     assert status == 0
-    assert f"--after {start + 1}" in told
     assert "Traceback" not in told
+    # Interrupted before it has noted what it has just written, it repeats that: it never leaves one out.
+    assert any(f"--after {position}." in told for position in (event["position"], start))
     second = new_group(api)
-    with tail(either_service, "--after", str(start + 1), "--json") as events:
+    with tail(either_service, "--after", str(event["position"]), *created) as events:
         assert events.next_event()["subject"] == second["id"]
 
 

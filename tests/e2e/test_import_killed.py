@@ -115,8 +115,10 @@ def test_an_import_that_is_interrupted_says_how_to_go_on(service: Supervisor, tm
     file.write_text("\n".join(rows(template, count)) + "\n")
     environment = operator_of(service)
     with start(file, environment, 1) as process:
+        process.send_signal(signal.SIGSTOP)  # or it may be done before the other one has started
         second = invoke(environment, "import", file)
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
         _, said = process.communicate(timeout=30)
     assert (second.exit_code, "another process imports" in second.stderr) == (ExitCode.CONFLICT, True)
     assert (process.returncode, "Start it again with the same words" in said) == (ExitCode.UNEXPECTED, True)
