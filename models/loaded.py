@@ -9,7 +9,7 @@ from uuid import UUID
 from models.command import Command
 from models.event import GroupEvent
 from models.events import JobGroupJobsAdded
-from models.group_commands import RetryJobGroup, WakeJobGroup
+from models.group_commands import CreateJobGroup, RetryJobGroup, WakeJobGroup
 from models.job import Job, evolve_job, new_job
 from models.job_commands import AddJobs, ReportJobs, ReviewJob
 from models.job_events import JobEvent
@@ -53,8 +53,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What must be loaded of a group, beside itself, for a command to be decided."""
+    """What must be loaded of a group for a command to be decided."""
 
+    group: bool = True
+    """Itself. A creation can do without: that its group is there already shows when the new one is written."""
     job_ids: frozenset[UUID] = frozenset()
     documents: frozenset[str] = frozenset()
     retryable: bool = False
@@ -62,6 +64,7 @@ class Needs:
 
     def __or__(self, other: "Needs") -> "Needs":
         return Needs(
+            self.group or other.group,
             self.job_ids | other.job_ids,
             self.documents | other.documents,
             self.retryable or other.retryable,
@@ -72,15 +75,17 @@ class Needs:
 def needs_of(command: Command) -> Needs:
     """Return what `decide` will look at."""
     match command:
+        case CreateJobGroup():
+            return Needs(group=False)
         case AddJobs():
             documents = frozenset(job.document.sha256 for job in command.jobs if job.document.sha256)
-            return Needs(frozenset(job.id for job in command.jobs), documents)
+            return Needs(job_ids=frozenset(job.id for job in command.jobs), documents=documents)
         case ReportJobs():
-            return Needs(frozenset(report.job_id for report in command.reports))
+            return Needs(job_ids=frozenset(report.job_id for report in command.reports))
         case ReviewJob():
-            return Needs(frozenset({command.job_id}))
+            return Needs(job_ids=frozenset({command.job_id}))
         case RetryJobGroup():
-            return Needs(frozenset(command.job_ids or ()), retryable=command.job_ids is None)
+            return Needs(job_ids=frozenset(command.job_ids or ()), retryable=command.job_ids is None)
         case WakeJobGroup():
             return Needs(overdue=True)
         case _:

@@ -1,7 +1,6 @@
 """The one way a command takes effect: inbox, state and events in one transaction, for one command or five hundred."""
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -41,7 +40,7 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
     Raises DatabaseUnavailable or ConcurrentWrite where nothing was done and the same call may succeed later.
     """
     try:
-        return _transact(engine, envelopes)
+        return _presume_new(engine, envelopes)
     except (DatabaseUnavailable, ConcurrentWrite):
         raise
     except (DataError, IntegrityError) as error:
@@ -54,14 +53,29 @@ def handle(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome
     return handle(engine, envelopes[:middle]) + handle(engine, envelopes[middle:])
 
 
+def _presume_new(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+    """Commands are new, as a rule, and so are the groups that they make. One that is not collides with what is there
+    when it is written, and nothing is; to look for it beforehand would cost every transaction two exchanges."""
+    try:
+        return _transact(engine, envelopes, look=False)
+    except ConcurrentWrite:
+        return _look_first(engine, envelopes)
+
+
 @try_again_after_a_race
-def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+def _look_first(engine: Engine, envelopes: Sequence[CommandEnvelope]) -> list[Outcome]:
+    return _transact(engine, envelopes, look=True)
+
+
+def _transact(engine: Engine, envelopes: Sequence[CommandEnvelope], *, look: bool) -> list[Outcome]:
     began_at = time.perf_counter()
     commands = [_understand(envelope) for envelope in envelopes]
+    needs = _needs(command for command in commands if isinstance(command, Command))
     with engine.begin() as connection:
         work = UnitOfWork(connection, now=datetime.now(UTC))
-        work.load_handled(envelope.id for envelope in envelopes)
-        work.load(_needs(command for command in commands if isinstance(command, Command)))
+        if look:
+            work.load_handled(envelope.id for envelope in envelopes)
+        work.load({id_: needed for id_, needed in needs.items() if look or needed.group})
         outcomes = [_outcome(work, envelope, command) for envelope, command in zip(envelopes, commands, strict=True)]
         settle(work)
         work.save()
@@ -80,9 +94,10 @@ def _understand(envelope: CommandEnvelope) -> Command | Refusal:
 
 
 def _needs(commands: Iterable[Command]) -> dict[UUID, Needs]:
-    needs: defaultdict[UUID, Needs] = defaultdict(Needs)
+    needs: dict[UUID, Needs] = {}
     for command in commands:
-        needs[command.target] |= needs_of(command)
+        needed = needs_of(command)
+        needs[command.target] = needs.get(command.target, needed) | needed
     return needs
 
 

@@ -85,9 +85,8 @@ def receive(request: Any, items: Any) -> list[Outcome]:
     """
     with bound_contextvars(task_id=request.id):
         envelopes, letters = _read(items)
-        carry_out = partial(_carry_out, delivered_before=bool(request.delivery_info.get("redelivered")))
+        carry_out = partial(_carry_out_and_tell, delivered_before=bool(request.delivery_info.get("redelivered")))
         outcomes = follow(envelopes, carry_out) if envelopes else []
-        tell_callers(redis(), envelopes, outcomes)
         return [*outcomes, *_keep(letters)]
 
 
@@ -140,6 +139,13 @@ _patiently = retry(
     stop=stop_after_delay(DATABASE_WAIT_SECONDS),
     retry_error_callback=_requeue,
 )
+
+
+def _carry_out_and_tell(envelopes: Sequence[CommandEnvelope], *, delivered_before: bool) -> list[Outcome]:
+    """Somebody waits to be told; the log and the trace can be written later."""
+    outcomes = _carry_out(envelopes, delivered_before=delivered_before)
+    tell_callers(redis(), envelopes, outcomes)
+    return outcomes
 
 
 @_patiently

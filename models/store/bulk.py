@@ -6,10 +6,12 @@ prepared statement whatever their number. Per row that is a fraction of what an 
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 from sqlalchemy import (
+    CTE,
     BindParameter,
     Column,
     Connection,
@@ -31,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 Row = dict[str, Any]
+RowsOf = Mapping[Table, Sequence[Row]]
 
 _NOTHING = select(literal(1))
 
@@ -39,24 +42,27 @@ MAX_ROW_COUNT = 10_000
 and its statements at their timeout."""
 
 
-def insert_rows(
-    connection: Connection, rows_of: Mapping[Table, Sequence[Row]], *, then: Select[Any] = _NOTHING
+def write_rows(
+    connection: Connection,
+    new: RowsOf,
+    changed: RowsOf = MappingProxyType({}),
+    *,
+    then: Select[Any] = _NOTHING,
 ) -> None:
-    """Insert rows into several tables, those of each in their order, and carry out `then`: all in one exchange with the
+    """Insert the `new` rows of several tables, those of each in their order; overwrite the rows that have the primary
+    keys of the `changed` ones, in the columns that these have; and carry out `then`: all in one exchange with the
     database, which costs a small transaction more than the rows.
 
-    Each row has a value for every column that the database does not fill itself.
+    A new row has a value for every column that the database does not fill itself.
     """
-    tables = tuple(table for table, rows in rows_of.items() if rows)
-    for start in range(0, max(map(len, rows_of.values())), MAX_ROW_COUNT):
-        chunks = {f"{table.name}_rows": _document(rows_of[table], start) for table in tables}
-        connection.execute(_insert(tables, then if start == 0 else _NOTHING), chunks)
-
-
-def update_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Overwrite the rows of `table` that have the primary keys of `rows`, in the columns that these have."""
-    for start in range(0, len(rows), MAX_ROW_COUNT):
-        connection.execute(_update(table, tuple(rows[0])), {f"{table.name}_rows": _document(rows, start)})
+    new = {table: rows for table, rows in new.items() if rows}
+    changed = {table: rows for table, rows in changed.items() if rows}
+    writing = _writing(tuple(new), tuple((table, tuple(rows[0])) for table, rows in changed.items()))
+    longest = max(map(len, [*new.values(), *changed.values()]), default=0)
+    for start in range(0, longest, MAX_ROW_COUNT):
+        documents = {_new(table): _document(rows, start) for table, rows in new.items()}
+        documents |= {_changed(table): _document(rows, start) for table, rows in changed.items()}
+        connection.execute(_statement(writing, then if start == 0 else _NOTHING), documents)
 
 
 def _document(rows: Sequence[Row], start: int) -> str:
@@ -64,25 +70,40 @@ def _document(rows: Sequence[Row], start: int) -> str:
 
 
 @cache
-def _insert(tables: tuple[Table, ...], then: Select[Any]) -> Select[Any]:
-    return then.add_cte(*(_insert_into(table).cte(f"into_{table.name}") for table in tables))
+def _statement(writing: tuple[CTE, ...], then: Select[Any]) -> Select[Any]:
+    return then.add_cte(*writing)
+
+
+@cache
+def _writing(new: tuple[Table, ...], changed: tuple[tuple[Table, tuple[str, ...]], ...]) -> tuple[CTE, ...]:
+    inserts = (_insert_into(table).cte(f"into_{table.name}") for table in new)
+    updates = (_update_of(table, names).cte(f"in_{table.name}") for table, names in changed)
+    return (*updates, *inserts)
 
 
 def _insert_into(table: Table) -> Insert:
     columns = [c for c in table.c if c.identity is None]
-    return insert(table).from_select([c.name for c in columns], select(*_records(table, columns).c))
+    return insert(table).from_select([c.name for c in columns], select(*_records(_new(table), columns).c))
 
 
-@cache
-def _update(table: Table, names: tuple[str, ...]) -> Update:
+def _update_of(table: Table, names: tuple[str, ...]) -> Update:
     columns = [table.c[name] for name in names]
-    records = _records(table, columns)
+    records = _records(_changed(table), columns)
     same_row = [records.c[key.name] == key for key in table.primary_key]
     changes = {c.name: records.c[c.name] for c in columns if not c.primary_key}
     return update(table).where(*same_row).values(changes)
 
 
-def _records(table: Table, columns: Sequence[Column[Any]]) -> FromClause:
-    document: BindParameter[str] = bindparam(f"{table.name}_rows", type_=Text)
+def _new(table: Table) -> str:
+    """The parameter that the new rows of `table` are in."""
+    return f"new_{table.name}"
+
+
+def _changed(table: Table) -> str:
+    return f"changed_{table.name}"
+
+
+def _records(parameter: str, columns: Sequence[Column[Any]]) -> FromClause:
+    document: BindParameter[str] = bindparam(parameter, type_=Text)
     typed = [column(c.name, c.type) for c in columns]
     return func.jsonb_to_recordset(cast(document, JSONB)).table_valued(*typed).render_derived(with_types=True)

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from models.dead_letter import DeadLetter, DeadLetterReason
 from models.errors import ErrorCode
-from models.store.bulk import Row, insert_rows
+from models.store.bulk import Row, write_rows
 from models.store.tables import commands, dead_letters
 
 _MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -21,7 +21,7 @@ _MAX_TEXT_LENGTH = 2000
 def bury(connection: Connection, letters: Sequence[DeadLetter]) -> list[UUID]:
     """Keep `letters` and return their ids. A body beyond 8 MiB keeps its beginning."""
     rows = [_row_of(letter) for letter in letters]
-    insert_rows(connection, {dead_letters: rows})
+    write_rows(connection, {dead_letters: rows})
     return [row["id"] for row in rows]
 
 

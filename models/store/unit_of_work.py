@@ -21,7 +21,7 @@ from models.job_events import JobEvent
 from models.job_group import JobGroup
 from models.loaded import Loaded, Needs
 from models.outcome import HandledCommand, Outcome
-from models.store.bulk import Row, insert_rows, update_rows
+from models.store.bulk import Row, write_rows
 from models.store.deliveries import ANNOUNCE_BOTH, delivery_rows
 from models.store.group_rows import group_of, row_of
 from models.store.job_reader import JobReader
@@ -46,7 +46,8 @@ JobKey = tuple[UUID, UUID]
 
 
 class ConcurrentWrite(Exception):  # noqa: N818 - a race, not a fault
-    """Another transaction made the same group, or handled the same command, since this one looked. Try it again."""
+    """A group that this transaction would make is there, or a command that it carried out has its outcome: another was
+    faster, or this one did not look. Look, and try it again."""
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class UnitOfWork:
         """Load the groups in `needs` that exist, and what is needed of each. They are locked until the transaction
         ends, in the order of their ids, so that two transactions over the same groups wait for each other, never in a
         circle. A group's jobs are written under its lock alone."""
+        if not needs:
+            return
         for row in self.connection.execute(_LOCKED, {"ids": list(needs)}).mappings().all():
             self.loaded[row["id"]].group = group_of(row)
             self._stored_groups.add(row["id"])
@@ -143,24 +146,23 @@ class UnitOfWork:
         )
 
     def save(self) -> None:
-        """Write groups, jobs, events and inbox. Raises ConcurrentWrite where another transaction was faster.
+        """Write groups, jobs, events and inbox. Raises ConcurrentWrite where a group or a command is there already.
 
         New groups and commands go in by ascending id, for the same reason as in :meth:`load`; the tables follow each
         other as PostgreSQL likes, which is the same in each transaction.
         """
         known_groups, new_groups = self._group_rows()
         known_jobs, new_jobs = self._job_rows()
-        new_rows = {
+        new = {
             job_groups: new_groups,
             jobs: new_jobs,
             events: self._event_rows,
             deliveries: self._delivery_rows,
             commands: sorted(self._command_rows, key=itemgetter("id")),
         }
+        changed = {job_groups: known_groups, jobs: known_jobs}
         try:
-            update_rows(self.connection, job_groups, known_groups)
-            update_rows(self.connection, jobs, known_jobs)
-            insert_rows(self.connection, new_rows, then=ANNOUNCE_BOTH if self._delivery_rows else ANNOUNCEMENT)
+            write_rows(self.connection, new, changed, then=ANNOUNCE_BOTH if self._delivery_rows else ANNOUNCEMENT)
         except IntegrityError as error:
             if isinstance(error.orig, UniqueViolation):
                 raise ConcurrentWrite from error

@@ -19,17 +19,17 @@ Rows = Mapping[Table, Sequence[dict[str, Any]]]
 
 def no_inbox() -> None:
     """Look for no outcome of a command before it takes effect; of two effects the first one's outcome is kept."""
-    insert_rows = unit_of_work.insert_rows
+    write_rows = unit_of_work.write_rows
 
     def insert_new_rows(connection: Connection, rows_of: Rows, **more: Any) -> None:
         known = set(connection.scalars(select(commands.c.id)))
         unknown = [row for row in rows_of[commands] if row["id"] not in known]
-        insert_rows(connection, {**rows_of, commands: unknown}, **more)
+        write_rows(connection, {**rows_of, commands: unknown}, **more)
 
     def find_nothing(self: unit_of_work.UnitOfWork, command_ids: Iterable[str]) -> None:
         list(command_ids)
 
-    unit_of_work.insert_rows = insert_new_rows
+    unit_of_work.write_rows = insert_new_rows
     unit_of_work.UnitOfWork.load_handled = find_nothing  # type: ignore[method-assign]
 
 

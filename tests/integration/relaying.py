@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine
 
 from models import names
-from models.store.bulk import insert_rows
+from models.store.bulk import write_rows
 from models.store.outbox import ANNOUNCEMENT, unpublished
 from models.store.tables import events
 from tests.commands import eventually, select
@@ -35,7 +35,7 @@ def row(number: int, group_id: UUID, *, id_: UUID | None = None, name: str = nam
 
 def write(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
     with engine.begin() as connection:
-        insert_rows(connection, {events: rows})
+        write_rows(connection, {events: rows})
         connection.execute(ANNOUNCEMENT)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from models.fields import JobGroupFields, Priority
 from models.job_group import JobGroup
 from models.lifecycle import Counts, Intent
-from models.store.bulk import insert_rows
+from models.store.bulk import write_rows
 from models.store.group_rows import row_of
 from models.store.tables import job_groups
 
@@ -116,4 +116,4 @@ def _fields(number: int) -> JobGroupFields:
 def store(database_url: str, groups: Sequence[JobGroup]) -> None:
     """Put `groups` into the database."""
     with create_engine(database_url, poolclass=NullPool).begin() as connection:
-        insert_rows(connection, {job_groups: [row_of(group) for group in groups]})
+        write_rows(connection, {job_groups: [row_of(group) for group in groups]})

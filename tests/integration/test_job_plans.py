@@ -14,7 +14,7 @@ from models.fields import ProcessingSettings
 from models.job import Job, new_job
 from models.job_commands import Document, NewJob
 from models.lifecycle import JobStatus
-from models.store.bulk import insert_rows
+from models.store.bulk import write_rows
 from models.store.job_reader import JobReader
 from models.store.job_rows import job_row
 from models.store.tables import jobs
@@ -48,7 +48,7 @@ def large_table(database_url: str) -> Iterator[Connection]:
     with engine.begin() as connection:
         for group_id in GROUP_IDS:
             samples = [sample_job(group_id, number) for number in range(JOBS_PER_GROUP)]
-            insert_rows(connection, {jobs: [job_row(job) for job in samples]})
+            write_rows(connection, {jobs: [job_row(job) for job in samples]})
         connection.execute(text("ANALYZE jobs"))
     with engine.connect() as connection:
         yield connection

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, RowMapping, text
 
 from client.broker import EVENT_EXCHANGE, broker_errors
 from models import names
-from models.store.bulk import insert_rows
+from models.store.bulk import write_rows
 from models.store.engine import DatabaseUnavailable
 from models.store.outbox import last_position, lead, stamp, unpublished, wait_for_events
 from models.store.tables import events
@@ -39,7 +39,7 @@ from workers.publisher import EventPublisher
 def test_a_transaction_that_commits_late_is_not_skipped(engine: Engine) -> None:
     early, late = uuid4(), uuid4()
     with connected(engine) as relay, engine.connect() as slow:
-        insert_rows(slow, {events: [row(1, late)]})  # takes the lower ordinal
+        write_rows(slow, {events: [row(1, late)]})  # takes the lower ordinal
         write(engine, [row(1, early)])
         first = unpublished(relay, 100)
         position = stamp(relay, first, after=last_position(relay))
