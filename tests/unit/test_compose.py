@@ -88,7 +88,7 @@ def test_what_others_wait_for_has_a_health_check(name: str) -> None:
 
 
 @pytest.mark.parametrize(("age_seconds", "healthy"), [(0, True), (50, True), (70, False), (None, False)])
-@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate", "api"}))
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate"}))
 def test_a_process_is_healthy_as_long_as_it_makes_progress(
     name: str, age_seconds: int | None, healthy: bool, tmp_path: Path
 ) -> None:
