@@ -2,7 +2,7 @@
 
 FROM python:3.12-slim AS build
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE logs.py metrics.py settings.py ./
+COPY pyproject.toml constraints.txt README.md LICENSE heartbeat.py logs.py metrics.py settings.py ./
 COPY models models
 COPY client client
 COPY tasks tasks

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from api_stub.app import create_app
 from api_stub.strict_http import StrictHttp
 from client.span_export import start_tracing
+from heartbeat import Heartbeat
 from logs import configure_logging
 from metrics import serve_metrics
 from settings import MissingSetting, Settings, explain
@@ -35,6 +36,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self._app = app
+        self._heartbeat = Heartbeat(settings.heartbeat_file)
         connections_count = MAX_CONNECTIONS_COUNT + settings.feed_readers_max_count
         _allow_files(connections_count + SPARE_FILES_COUNT)
         super().__init__(
@@ -64,6 +66,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Beat with the event loop: uvicorn comes by ten times a second, unless something holds the loop up."""
+        self._heartbeat.beat()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is under way, then end."""

@@ -14,6 +14,7 @@ from models.store.migrations import upgrade
 from models.store.tables import metadata
 from settings import Settings
 from tests.servers import rabbitmq_or_skip
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - hooks
 from workers.supervision import embedded_postgres, embedded_redis
 from workers.supervision.supervisor import Supervisor
 

@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Engine, event
 
 from client.span_export import start_tracing
+from heartbeat import Heartbeat
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.retention import forget_commands, forget_deliveries, forget_events, forget_jobs
@@ -15,7 +16,6 @@ from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
 from tasks.due_work import delete_finished_groups, do_due_work
-from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.metrics.database import database_facts
 from workers.metrics.housekeeping import LAST_ROUND, TIDIED, WOKEN

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from client.broker import broker_errors, is_redis
 from client.producer import BrokerUnavailable, CommandProducer
 from client.span_export import start_tracing
+from heartbeat import Heartbeat
 from logs import configure_logging
 from models import names
 from models.command_document import UnreadableDocument, read_document
@@ -23,7 +24,6 @@ from models.store.engine import DatabaseUnavailable, make_engine
 from settings import Settings
 from tasks.connections import redis
 from tasks.dead_letters import bury_messages
-from workers.heartbeat import Heartbeat
 from workers.intake_queue import QueueSource
 from workers.intake_source import Received, Source
 from workers.intake_stream import StreamSource

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from client.pauses import growing_pause
-from workers.heartbeat import Heartbeat
+from heartbeat import Heartbeat
 
 log = structlog.get_logger()
 

@@ -8,12 +8,12 @@ them to the end of their lease, and they are sent again under the same ids.
 from threading import Event
 
 from client.span_export import start_tracing
+from heartbeat import Heartbeat
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import NOTIFIER
 from settings import Settings
-from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.notifying.dispatcher import Dispatcher
 from workers.notifying.hearing import hearing

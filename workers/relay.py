@@ -14,11 +14,11 @@ from sqlalchemy import Connection, RowMapping
 from client import tracing
 from client.broker import broker_errors
 from client.span_export import start_tracing
+from heartbeat import Heartbeat
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, read_in_order, stamp, unpublished, wait_for_events
 from settings import Settings
-from workers.heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 from workers.metrics.relay import LEADS, PUBLISHED, PUBLISHING
 from workers.publisher import EventPublisher

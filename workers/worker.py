@@ -12,12 +12,12 @@ from prometheus_client import REGISTRY
 
 from client.broker import is_redis
 from client.span_export import start_tracing, stop_tracing
+from heartbeat import Heartbeat
 from logs import configure_logging
 from models import names
 from settings import Settings
 from tasks.app import app, configure
 from tasks.commands import CommandTask
-from workers.heartbeat import Heartbeat
 from workers.metrics.pool import hear_pool_children
 from workers.metrics.queues import queue_facts
 from workers.pool_watch import PoolWatch

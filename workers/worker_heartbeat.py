@@ -4,7 +4,7 @@ from typing import Any
 
 from celery.bootsteps import StartStopStep
 
-from workers.heartbeat import BEAT_SECONDS
+from heartbeat import BEAT_SECONDS
 
 
 class WorkerHeartbeat(StartStopStep):

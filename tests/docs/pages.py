@@ -2,12 +2,12 @@
 
 A note is a comment on the line before a block, which readers of the page do not see:
 
-    <!-- not run: needs Docker -->     it is not run here, and why
     <!-- run by: tests/X.py -->       that test runs it, with what it needs around it
     <!-- broker: redis -->             it is for this broker only
     <!-- background -->                it runs on beside what follows, until the page ends
     <!-- prints: completed -->         what it writes contains this
     <!-- until: completed -->          it is run again and again until it writes this
+    <!-- until Ctrl-C: /metrics -->    it runs on until Ctrl-C, which is pressed once it has written this
     <!-- given: a dead letter -->     it needs that, and has words that stand for its ids (givens.py)
     <!-- types: y -->                 it asks, and is answered this
     <!-- schema: NAME -->              it is JSON as this schema in docs/contracts/schemas wants it
@@ -45,7 +45,7 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        return self.language in RUN and not {"not run", "run by"} & self.notes.keys()
+        return self.language in RUN and "run by" not in self.notes
 
     def is_for(self, broker: str) -> bool:
         return self.notes.get("broker", broker) == broker
@@ -75,13 +75,8 @@ def _notes(before: Token | None) -> dict[str, str]:
     if before is None or before.type != "html_block":
         return {}
     comments = COMMENT.findall(before.content)
-    listed = [each for comment in comments for each in _listed(comment)]
+    listed = [each for comment in comments for each in comment.split(";")]
     return {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in listed)}
-
-
-def _listed(comment: str) -> list[str]:
-    """A reason is a sentence, which may have semicolons of its own."""
-    return [comment] if comment.startswith("not run:") else comment.split(";")
 
 
 def links(page: str) -> Iterator[str]:

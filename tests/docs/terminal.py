@@ -1,6 +1,7 @@
 """A reader at a terminal: the blocks of one page, one after the other, in one folder and with one set of variables."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,12 @@ from workers.supervision.supervisor import Supervisor
 
 BLOCK_SECONDS = 180
 EVENTUALLY_SECONDS = 45.0
+SERVICE_SECONDS = 90
+"""How long a whole service may take to start, and to end, on a machine that has other things to do."""
+PROGRAMS = Path(__file__).parent / "programs"
+"""They stand in for those that a test cannot have: Docker."""
+MAKE = f"make -f {ROOT}/Makefile VENV={sys.prefix} -o {sys.prefix}/.installed"
+"""`make` as a reader types it who has installed already, with the programs of these tests."""
 KNOW = ". ../variables\n"
 REMEMBER = "trap 'export -p > ../variables' EXIT; set -a\n"
 """What one block has set, the next one knows, as in the reader's terminal."""
@@ -56,6 +63,8 @@ class Terminal:
         """Run `block`, and see that it does what its notes promise."""
         if "background" in block.notes:
             self._background.enter_context(self._beside(block))
+        elif wanted := block.notes.get("until Ctrl-C"):
+            self._interrupt(block, wanted)
         elif wanted := block.notes.get("until"):
             eventually(lambda: wanted in self.run(block.code, block.language, block.place), EVENTUALLY_SECONDS)
         else:
@@ -79,12 +88,7 @@ class Terminal:
     @contextmanager
     def _beside(self, block: Block) -> Iterator[None]:
         """Keep `block` running until the page is through, when it must not have ended by itself."""
-        output = self._folder.parent / f"{block.line}.printed"
-        code = f"exec {block.code}" if block.language == "sh" else block.code  # so that ending it ends what it started
-        with output.open("w") as file:
-            process = subprocess.Popen(
-                _command(code, block.language), env=self._environment(), cwd=self._folder, stdout=file, stderr=file
-            )
+        output, process = self._start(block)
         try:
             eventually(lambda: block.notes["background"] == "quiet" or self._stirs(output), EVENTUALLY_SECONDS)
             yield
@@ -94,15 +98,39 @@ class Terminal:
             raise AssertionError(f"{block.place}: {error}\nIt printed\n{output.read_text()}") from error
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(SERVICE_SECONDS)
+
+    def _interrupt(self, block: Block, wanted: str) -> None:
+        """Let `block` run until it has written `wanted`, then press Ctrl-C, which ends it."""
+        output, process = self._start(block)
+        try:
+            eventually(lambda: wanted in output.read_text(), SERVICE_SECONDS)
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(SERVICE_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"{block.place}: {error}\nIt printed\n{output.read_text()}") from error
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _start(self, block: Block) -> tuple[Path, subprocess.Popen[bytes]]:
+        """Return where `block` writes to, and its process, the end of which is that of what it started."""
+        output = self._folder.parent / f"{block.line}.printed"
+        command = _command(f"exec env {block.code}" if block.language == "sh" else block.code, block.language)
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                command, env=self._environment(), cwd=self._folder, stdout=file, stderr=file, start_new_session=True
+            )
+        return output, process
 
     def _stirs(self, output: Path) -> bool:
         self._stir()
         return bool(output.read_text())
 
     def _environment(self) -> dict[str, str]:
-        path = f"{self._folder}/.venv/bin:{sys.prefix}/bin:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "PYTHONPATH": str(self._code)}
+        path = f"{self._folder}/.venv/bin:{sys.prefix}/bin:{PROGRAMS}:{os.environ['PATH']}"
+        own = {"PATH": path, "PYTHONPATH": str(self._code), "HOME": str(self._folder.parent), "PIP_NO_INDEX": "1"}
+        return {**os.environ, **own}
 
 
 def _command(code: str, language: str) -> list[str]:

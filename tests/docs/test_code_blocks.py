@@ -1,7 +1,6 @@
-"""Every code block of the README and of docs/ is run, page by page, beside a running service; or says why it is not."""
+"""Every block of code in the README and docs/ is run: page by page beside a service, or by a test that it names."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,9 +14,7 @@ from tests.servers import rabbitmq_reason_to_skip
 from workers.supervision.supervisor import Supervisor
 
 EVERY = [block for page in pages() for block in blocks(page)]
-NOTES = {"not run", "run by", "broker", "background", "prints", "until", "given", "types", "schema"}
-NOT_RUN_SHARE = 0.1
-"""Of the blocks that could be run, at most so many are not."""
+NOTES = {"run by", "broker", "background", "prints", "until", "until Ctrl-C", "given", "types", "schema"}
 ON_A_COPY = "docs/how-to/add-a-command.md"
 """It changes the project: tests/docs/test_add_a_command.py runs it."""
 ON_ITS_OWN_REDIS = "docs/tutorial.md"
@@ -80,17 +77,6 @@ def test_json_is_as_its_schema_wants_it(block: Block) -> None:
     jsonschema_rs.validate(schema, json.loads(block.code))
 
 
-def test_what_is_not_run_is_little_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
-    left_out = {block.place: block.notes["not run"] for block in EVERY if "not run" in block.notes}
-    with capsys.disabled():
-        print("", "Not run:", *(f"  {place}: {reason}" for place, reason in left_out.items()), sep="\n")
-    assert len(left_out) <= NOT_RUN_SHARE * (len(left_out) + sum(block.runs for block in EVERY))
-    for reason in left_out.values():
-        assert len(reason.split()) > 1
-        assert all((ROOT / test).is_file() for test in re.findall(r"tests/\S+\.py", reason)), reason
-
-
 @pytest.mark.parametrize("block", [block for block in EVERY if "run by" in block.notes], ids=lambda block: block.place)
-def test_what_another_test_runs_is_named_there(block: Block) -> None:
-    test = (ROOT / block.notes["run by"]).read_text()
-    assert block.page in test or block.code.strip().split()[-1] in test
+def test_what_another_test_runs_is_taken_from_the_page_there(block: Block) -> None:
+    assert f'blocks("{block.page}")' in (ROOT / block.notes["run by"]).read_text()

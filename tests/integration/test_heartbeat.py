@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+import heartbeat
+from heartbeat import VARIABLE, HeartbeatWatch, trouble_with
 from tests.commands import eventually
-from workers import heartbeat
-from workers.heartbeat import VARIABLE, HeartbeatWatch, trouble_with
 
 STALE_SECONDS = 2.5
 LOOP = """
@@ -23,7 +23,7 @@ from pathlib import Path
 from sqlalchemy import text
 from settings import Settings
 from workers import housekeeping
-from workers.heartbeat import Heartbeat
+from heartbeat import Heartbeat
 from workers.lifetime import run_until_stopped
 
 def idle(stop):
@@ -41,6 +41,18 @@ def has_much_to_do(engine):
 """
 RUN = "run_until_stopped({work}, (), Heartbeat(Settings().heartbeat_file))"
 LONG_ROUND = "housekeeping.do_due_work = has_much_to_do; housekeeping.run(Settings())"
+API = """
+import asyncio
+from fastapi import FastAPI
+from api_stub.__main__ import Server
+
+class Blocked(Server):
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        asyncio.get_running_loop().call_later(0.5, time.sleep, 600)
+
+{server}(FastAPI(), Settings()).run()
+"""
 WORKER = "from workers import worker; worker.run(Settings())"
 
 
@@ -94,6 +106,13 @@ def test_a_round_of_many_transactions_is_progress(tmp_path: Path, database_url: 
     file = tmp_path / "heartbeat"
     with running(LONG_ROUND, file, JOBGROUPS_DATABASE_URL=database_url):
         assert not stops(HeartbeatWatch(file), within_seconds=2 * STALE_SECONDS)
+
+
+@pytest.mark.parametrize(("server", "unhealthy"), [("Server", False), ("Blocked", True)])
+def test_an_api_is_unhealthy_once_its_event_loop_is_held_up(server: str, unhealthy: bool, tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    with running(API.format(server=server), file, JOBGROUPS_PORT="0"):
+        assert stops(HeartbeatWatch(file), within_seconds=3 * STALE_SECONDS) is unhealthy
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])

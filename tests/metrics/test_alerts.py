@@ -28,7 +28,7 @@ def test_every_alert_has_its_section_in_the_same_order() -> None:
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_leads_to_its_section(alert: str) -> None:
-    path, _, anchor = ALERTS[alert]["annotations"]["runbook_url"].partition("#")
+    path, _, anchor = ALERTS[alert]["annotations"]["runbook"].partition("#")
     assert ROOT / path == PAGE
     assert anchor == alert.lower()
     assert ALERTS[alert]["labels"]["severity"] in ("critical", "warning")

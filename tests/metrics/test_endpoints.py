@@ -1,6 +1,9 @@
 """Who serves metrics, where, and who does not."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -15,6 +18,7 @@ from tests.contract.http_api import GROUPS, client_of, free_port, stub_of
 from tests.metrics.scraping import Scrape
 from workers.metrics.database import database_facts
 from workers.metrics.queues import queue_facts
+from workers.supervision import environment
 from workers.supervision.processes import StartError
 from workers.supervision.supervisor import Supervisor
 
@@ -64,6 +68,25 @@ def test_a_process_that_runs_alone(service: Supervisor, tmp_path: Path) -> None:
         told = Scrape.of(f"http://127.0.0.1:{port}/metrics")
     assert told.value("jobgroups_http_requests_total", route=GROUPS, status="201") == 1
     assert told.value("jobgroups_database_connections_max") > 0
+
+
+def test_an_engine(service: Supervisor) -> None:
+    port = free_port()
+    variables = environment.of_process(service.settings) | environment.of_metrics("127.0.0.1", port)
+    command = [sys.executable, "-m", "workers.command_line", "engine", "--simulate"]
+    with subprocess.Popen(command, env=os.environ | variables) as engine:
+        try:
+            assert eventually(lambda: scraped(port)).value("process_resident_memory_bytes") > 0
+        finally:
+            engine.terminate()
+
+
+def scraped(port: int) -> Scrape | None:
+    """Return what is told there, once it is."""
+    try:
+        return Scrape.of(f"http://127.0.0.1:{port}/metrics")
+    except httpx.TransportError:
+        return None
 
 
 def test_a_port_that_is_taken_keeps_no_process_from_its_work(service: Supervisor, tmp_path: Path) -> None:

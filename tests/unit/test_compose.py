@@ -27,6 +27,10 @@ PROFILES = {
     "mailpit": ["mail"],
 }
 SERVERS = {name: service for name, service in SERVICES.items() if name not in OURS}
+SETTINGS = {f"JOBGROUPS_{name.upper()}" for name in Settings.model_fields}
+EXPORTED = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "API_KEYS", "SMTP_URL", "MAIL_FROM")
+"""Settings that compose.yaml makes of what whoever starts it has exported."""
+FIXED = ("HEARTBEAT_FILE", "TASK_TIME_LIMIT_SECONDS", "METRICS_HOST", "METRICS_PORT", "HOST", "PORT")
 COMMANDS = {command.callback.__name__ for command in app.registered_commands if command.callback}
 
 
@@ -48,8 +52,16 @@ def test_every_command_exists(name: str) -> None:
 
 
 def test_every_variable_is_a_setting() -> None:
-    known = {f"JOBGROUPS_{name.upper()}" for name in Settings.model_fields}
-    assert set(re.findall(r"JOBGROUPS_[A-Z_]+", TEXT)) <= known
+    assert set(re.findall(r"JOBGROUPS_[A-Z_]+", TEXT)) <= SETTINGS
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_reaches_a_process(name: str) -> None:
+    """From jobgroups.env, but for those that are named here, which would hide what stands there."""
+    assert OURS[name]["env_file"] == [{"path": "jobgroups.env", "required": False}]
+    named = {setting.removeprefix("JOBGROUPS_"): value for setting, value in OURS[name]["environment"].items()}
+    assert named.keys() <= {*EXPORTED, *FIXED}
+    assert {setting for setting, value in named.items() if "${" in value} <= {*EXPORTED}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -76,7 +88,7 @@ def test_what_others_wait_for_has_a_health_check(name: str) -> None:
 
 
 @pytest.mark.parametrize(("age_seconds", "healthy"), [(0, True), (50, True), (70, False), (None, False)])
-@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate", "api"}))
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrate"}))
 def test_a_process_is_healthy_as_long_as_it_makes_progress(
     name: str, age_seconds: int | None, healthy: bool, tmp_path: Path
 ) -> None:
@@ -206,3 +218,10 @@ def test_the_image_is_built_from_every_package() -> None:
     copied = set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE))
     assert {f"{package}*" for package in copied} == set(built["packages"]["find"]["include"])
     assert {f"{module}.py" for module in built["py-modules"]} <= set(dockerfile.split())
+
+
+def test_what_the_image_is_built_from_is_not_kept_from_docker() -> None:
+    let_in = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    stage = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1]
+    copied = [name for line in re.findall(r"^COPY (.+) \S+$", stage, re.MULTILINE) for name in line.split()]
+    assert sorted(let_in) == sorted(copied)

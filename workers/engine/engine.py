@@ -17,6 +17,7 @@ from client.producer import BrokerUnavailable, CommandProducer
 from client.span_export import start_tracing
 from client.subscriber import NotNow, Subscriber
 from logs import configure_logging
+from metrics import serve_metrics
 from models import names
 from models.fields import Priority
 from settings import Settings
@@ -43,6 +44,7 @@ def run(settings: Settings, reader: Reader, *, concurrency: int = DEFAULT_CONCUR
     configure_logging(settings.log_level)
     start_tracing("engine")
     broker_url = settings.require("broker_url")
+    serve_metrics(settings)
     with CommandProducer(broker_url, patience_seconds=REPORT_PATIENCE_SECONDS) as producer:
         engine = subscriber(broker_url, reader, producer, concurrency)
         for number in (signal.SIGTERM, signal.SIGINT):

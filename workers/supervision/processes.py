@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from workers.heartbeat import HeartbeatWatch
+from heartbeat import HeartbeatWatch
 from workers.supervision import process_tree
 from workers.supervision.guardian import Guardian
 from workers.supervision.log_files import open_log, tail

@@ -1,7 +1,7 @@
 """Whether a process makes progress, told by a file that its loop touches at every turn. One that hangs touches it no
 more, although it is there, and its connections too.
 
-Nothing of the service is imported here: `python -m workers.heartbeat` is asked every few seconds.
+Nothing of the service is imported here: `python -m heartbeat` is asked every few seconds.
 """
 
 import logging
