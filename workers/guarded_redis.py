@@ -20,10 +20,11 @@ from kombu.transport import virtual
 from kombu.transport.redis import QoS as RedisQoS
 from kombu.transport.redis import Transport as RedisTransport
 from kombu.utils.json import loads
+from redis.exceptions import NoScriptError
 
 from client.redis_transport import OneClientChannel
 from models import names
-from workers.redis_taking import Taken, take, waiting_command
+from workers.redis_taking import TAKE, Taken, taken_in, taking_command, waiting_command
 
 log = structlog.get_logger()
 
@@ -93,20 +94,24 @@ class _GuardedChannel(OneClientChannel):
         super().__init__(*args, **options)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        """Wait at the one queue that a worker serves; what has a priority is looked for when the wait ends."""
+        """Wait at the one queue that a worker serves, and take what is there then, what has a priority first."""
         queues = list(self.active_queues)
         if not queues:
             return
         connection: Any = self.client.connection
         self._in_poll, self._brpop_sent_at = connection, monotonic()  # type: ignore[assignment]
-        connection.send_command(*waiting_command(queues[0], timeout or self.brpop_timeout))
+        wait = waiting_command(queues[0], timeout or self.brpop_timeout)
+        connection.send_packed_command(connection.pack_commands([wait, self._taking_command(queues)]))
 
     def _brpop_read(self, **options: Any) -> bool:
         connection: Any = self.client.connection
         try:
             self.client.parse_response(connection, "BLMOVE", **options)
-            taken = self._take()
-        except self.connection_errors:
+            taken = taken_in(self.client.parse_response(connection, "EVALSHA"))
+        except NoScriptError:
+            self.own_client.script_load(TAKE)
+            raise Empty from None
+        except Exception:  # whatever it is, the next answer would be taken for another question's
             connection.disconnect()
             raise
         finally:
@@ -118,11 +123,11 @@ class _GuardedChannel(OneClientChannel):
             self._deliver(each)
         return True
 
-    def _take(self) -> Sequence[Taken]:
-        queues = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in self.active_queues]
+    def _taking_command(self, queues: Sequence[str]) -> tuple[Any, ...]:
+        lists = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         room = self.qos.can_consume_max_estimate()
         count = MAX_TAKEN_COUNT if room is None else max(1, room)
-        return take(self.own_client, self.unacked_key, self.unacked_index_key, queues, count)
+        return taking_command(self.unacked_key, self.unacked_index_key, lists, count)
 
     def _deliver(self, taken: Taken) -> None:
         message = _message_in(taken.item)

@@ -2,21 +2,21 @@
 
 kombu pops a message and then notes it as unacknowledged: a process that is killed in between takes it along, and up to
 five hundred confirmed commands with it. Here one script pops and notes. A script cannot wait for a message; what waits
-is a BLMOVE of the list's end onto itself, which leaves everything where it is.
+is a BLMOVE of the list's end onto itself, which leaves everything where it is. Both are sent at once: Redis comes to
+the script when the wait has ended, so that a message that comes is in the worker's hands without another question.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha1
 from time import time
 from typing import Any
-
-from redis import Redis
 
 MAX_TAKEN_BYTES = 128 * 1024
 """When one exchange with Redis stops taking more: its reply is held in memory whole, and while it is read no child is
 handed its next task."""
 
-_TAKE = """
+TAKE = """
 local taken, bytes = {}, 0
 for number = 3, #KEYS do
     while #taken < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
@@ -43,6 +43,7 @@ return taken
 """
 """KEYS: kombu's hash and index of unacknowledged messages, then the lists by priority. The note is spelled as kombu
 spells it, so that kombu acknowledges it and gives it back."""
+_DIGEST = sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,13 @@ def waiting_command(queue: str, timeout_seconds: float) -> tuple[Any, ...]:
     return "BLMOVE", queue, queue, "RIGHT", "RIGHT", timeout_seconds
 
 
-def take(redis: Redis, unacked_key: str, index_key: str, queues: Sequence[str], max_count: int) -> list[Taken]:
-    """Take up to `max_count` messages, those of the first of `queues` first, noted as unacknowledged since now."""
-    script = redis.register_script(_TAKE)
-    reply: Any = script(keys=[unacked_key, index_key, *queues], args=[time(), max_count, MAX_TAKEN_BYTES])
+def taking_command(unacked_key: str, index_key: str, queues: Sequence[str], max_count: int) -> tuple[Any, ...]:
+    """Return the Redis command that takes up to `max_count` messages, those of the first of `queues` first, and notes
+    them as unacknowledged since now. A Redis that does not know TAKE yet answers it with NOSCRIPT."""
+    keys = (unacked_key, index_key, *queues)
+    return "EVALSHA", _DIGEST, len(keys), *keys, time(), max_count, MAX_TAKEN_BYTES
+
+
+def taken_in(reply: Any) -> list[Taken]:
+    """Return what the reply to a taking command says was taken."""
     return [Taken(queue, item, tag and tag.decode(errors="replace")) for queue, item, tag in reply]
