@@ -33,7 +33,7 @@ def test_a_row_says_how_a_group_is(page: Page, groups: list[dict[str, object]], 
     expect(row).to_contain_text("processing")
     expect(row).to_contain_text("urgent")
     expect(row).to_contain_text("2 of 4")
-    expect(row).to_contain_text("50 %")
+    expect(row).to_contain_text("50%")
     expect(row).to_contain_text("1 to review")
     expect(row).to_contain_text("1 failed")
 
