@@ -1,5 +1,6 @@
 """The board in a browser: what it shows, finds and pages through, and how it keeps up."""
 
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
@@ -71,6 +72,26 @@ def test_the_board_sorts(page: Page, groups: list[dict[str, object]], word: str)
     assert rows(page) == sorted(rows(page))
 
 
+def test_the_date_that_is_shown_is_the_one_that_is_sorted_by(page: Page, stage: Stage) -> None:
+    word = f"w{uuid4().hex[:10]}"
+    group = stage.group(word, [READ])
+    finished = stage.now(group)
+    page.get_by_label("Search").fill(word)
+    time = page.get_by_role("row").locator("time")
+    for sort, heading, field in (
+        ("name", "Updated", "updatedAt"),
+        ("createdAt", "Created", "createdAt"),
+        ("finishedAt", "Finished", "finishedAt"),
+    ):
+        page.get_by_label("Sort by").select_option(sort)
+        expect(page.get_by_role("columnheader", name=heading)).to_be_visible()
+        shown = datetime.fromisoformat(time.get_attribute("datetime") or "")
+        assert shown == datetime.fromisoformat(finished[field])
+    stage.add(group, 1)
+    expect(page.get_by_role("row").filter(has_text=word)).to_contain_text("1 of 2")
+    expect(time).to_have_count(0)  # it is not finished any more
+
+
 def test_only_the_row_that_changed_is_fetched(page: Page, stage: Stage) -> None:
     group = stage.group(f"Live {uuid4()}")
     page.reload()
@@ -84,7 +105,7 @@ def test_only_the_row_that_changed_is_fetched(page: Page, stage: Stage) -> None:
     stage.report(group, [READ, READ, READ, None])
     expect(place).to_contain_text("3 of 4")
     assert place.bounding_box() == before, "the page jumped"
-    assert {url.split("/console/")[1] for url in asked} == {f"groups/{group['id']}/row"}
+    assert {url.split("/console/")[1] for url in asked} == {f"groups/{group['id']}/row?date=createdAt"}
 
 
 def test_new_groups_are_announced_and_push_nothing_down(page: Page, stage: Stage) -> None:
