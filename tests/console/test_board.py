@@ -72,6 +72,22 @@ def test_the_board_sorts(page: Page, groups: list[dict[str, object]], word: str)
     assert rows(page) == sorted(rows(page))
 
 
+def test_all_groups_of_a_template_are_a_click_away(page: Page, stage: Stage) -> None:
+    template = f"template-{uuid4().hex[:8]}"
+    group = stage.group("One of two", template=template)
+    stage.group("Two of two", template=template)
+    page.goto(f"{stage.service.url}/console/groups/{group['id']}")
+    page.get_by_role("link", name=template).click()
+    expect(page.get_by_role("rowheader")).to_have_count(2)
+    assert rows(page) == ["Two of two", "One of two"]
+    page.get_by_label("Search").fill("one")  # the search keeps the template
+    expect(page.get_by_role("rowheader")).to_have_count(1)
+    assert f"template={template}" in page.url
+    page.get_by_role("link", name="Groups of every template").click()
+    expect(page.locator(".chip")).to_have_count(0)
+    assert "template=" not in page.url
+
+
 def test_the_date_that_is_shown_is_the_one_that_is_sorted_by(page: Page, stage: Stage) -> None:
     word = f"w{uuid4().hex[:10]}"
     group = stage.group(word, [READ])
