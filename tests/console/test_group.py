@@ -165,6 +165,24 @@ def test_jobs_are_sorted_and_paged_by_the_address(page: Page, stage: Stage, open
     assert eventually(lambda: "order=desc" in page.url)
 
 
+def test_jobs_of_one_status_are_a_click_away(page: Page, stage: Stage, open_group: Open) -> None:
+    group = stage.group("Three to review", [READ] * 5 + [DOUBTFUL] * 3 + [BROKEN])
+    open_group(group)
+    jobs = page.get_by_role("region", name="Jobs")
+    names = page.locator(".jobs tbody th a")
+    jobs.get_by_role("link", name="needs review 3").click()
+    expect(names).to_have_text(["invoice-006.pdf", "invoice-007.pdf", "invoice-008.pdf"])
+    jobs.get_by_role("link", name="Number").click()  # the other way about, and still of this status
+    expect(names).to_have_text(["invoice-008.pdf", "invoice-007.pdf", "invoice-006.pdf"])
+    page.get_by_text("Live", exact=True).wait_for()
+    for name in ("invoice-008.pdf", "invoice-007.pdf", "invoice-006.pdf"):
+        page.get_by_role("button", name=f"Accept {name}").click()
+        expect(names.filter(has_text=name)).to_have_count(0)
+    expect(page.get_by_role("heading", name="None of these")).to_be_visible()
+    jobs.get_by_role("link", name="all 9").click()
+    expect(names).to_have_count(9)
+
+
 def test_the_history_is_paged_by_the_address(page: Page, stage: Stage, open_group: Open) -> None:
     group = stage.group("Long ago", [None] * 30, processingSettings={**LONG, "maxConcurrency": 40})
     assert eventually(lambda: len(stage.api.get(f"{GROUPS}/{group['id']}/events").json()["data"]) > 30)
