@@ -31,7 +31,7 @@ async def list_jobs(id_: GroupId, asked: JobPage, request: Request, backends: Op
     """List the OCR jobs of a group, one for each invoice document."""
     await existing_group(backends, id_)
     async with backends.engine.connect() as connection:
-        page = await queries.list_jobs(connection, id_, asked.listing())
+        page = await queries.list_jobs(connection, id_, asked.listing(), asked.status)
     return json_response(JobList.model_construct(data=page.items, total=page.total), headers=page_links(request, page))
 
 

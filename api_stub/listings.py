@@ -13,6 +13,7 @@ from api_stub import samples
 from api_stub.problems import Problem
 from models.dead_letter import DeadLetterReason
 from models.delivery import DeliveryStatus
+from models.lifecycle import JobStatus
 from models.store.cursors import MAX_CURSOR_LENGTH
 from models.store.filter_fields import FIELDS
 from models.store.filters import MAX_CONDITIONS, MAX_DEPTH, OPERATORS
@@ -79,12 +80,12 @@ class DeliveryListing(Listed):
     status: DeliveryStatus | None = Field(None, description="Only those.")
 
 
-class JobListing(Listed):
-    """A page of jobs."""
+class SortedListing(Listed):
+    """A page of a list in an order that is asked for."""
 
-    sorts: ClassVar[Collection[str]] = JOB_SORTS
+    sorts: ClassVar[Collection[str]] = ()
 
-    sort: str = Field("createdAt", json_schema_extra={"enum": list(JOB_SORTS)})
+    sort: str = "createdAt"
     order: Direction = Field("desc", description="Nulls come last in both.")
 
     @field_validator("sort")
@@ -96,10 +97,18 @@ class JobListing(Listed):
 
     def listing(self) -> Listing:
         """Return what to ask the database for."""
-        return Listing(**self.model_dump())
+        return Listing(**self.model_dump(exclude={"status"}))
 
 
-class GroupListing(JobListing):
+class JobListing(SortedListing):
+    """A page of jobs."""
+
+    sorts = JOB_SORTS
+    sort: str = Field("createdAt", json_schema_extra={"enum": list(JOB_SORTS)})
+    status: JobStatus | None = Field(None, description="Only those.")
+
+
+class GroupListing(SortedListing):
     """A page of groups."""
 
     sorts = GROUP_SORTS

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from models.commands import CommandEnvelope, CommandId, OutcomeChannel, ShortId
 from models.contract import Request
 from models.errors import ValidationFailed
+from models.json_faults import fault_of_json
 
 
 class UnreadableDocument(Exception):  # noqa: N818 - it describes the document
@@ -37,7 +38,7 @@ def read_document(raw: bytes) -> CommandEnvelope:
     except ValidationError as error:
         raise UnreadableDocument(ValidationFailed.of(error).detail) from None
     except (ValueError, RecursionError) as error:
-        raise UnreadableDocument(f"not a JSON document: {error}") from None
+        raise UnreadableDocument(f"the document {fault_of_json(error)}") from None
     return CommandEnvelope(
         id=document.id,
         type=document.type,

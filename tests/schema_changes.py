@@ -26,10 +26,10 @@ def for_a_while(database_url: str, do: str, undo: str) -> Iterator[None]:
 
 
 @contextmanager
-def failing(database_url: str, trigger: str, when: str) -> Iterator[None]:
+def failing(database_url: str, trigger: str, when: str, told: str = "not today") -> Iterator[None]:
     """Let what fires `trigger` (`BEFORE INSERT ON events`) fail for rows `when`, in a way that no contract knows."""
     table = trigger.rpartition(" ON ")[2].split()[0]
-    function = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$"
+    function = f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '{told}'; END $$"
     kind = "CONSTRAINT TRIGGER" if "DEFERRABLE" in trigger else "TRIGGER"
     with (
         for_a_while(database_url, function, "DROP FUNCTION fail"),

@@ -15,6 +15,7 @@ from kombu.message import Message
 from models import names
 from models.commands import MAX_BATCH_BYTES
 from models.dead_letter import DeadLetterReason
+from models.json_faults import fault_of_json
 from models.store.engine import DatabaseUnavailable
 from models.store.unit_of_work import ConcurrentWrite
 from tasks.connections import engine, redis
@@ -107,6 +108,6 @@ class GuardedConsumer(Consumer):
 
 
 def _undecodable(error: Exception) -> str:
-    """The kind and the message. `repr` of a UnicodeDecodeError shows the whole body, and the secrets in it, to logs."""
+    """`repr` of a UnicodeDecodeError shows the whole body, and the secrets in it, to logs."""
     cause = next((argument for argument in error.args if isinstance(argument, Exception)), error)
-    return f"{type(cause).__name__}: {cause}"
+    return f"the body {fault_of_json(cause)}"

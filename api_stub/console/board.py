@@ -26,6 +26,9 @@ SORTS = {
     "priority": "Priority",
 }
 """What the board is sorted by, and what that is called."""
+Date = Literal["createdAt", "updatedAt", "finishedAt"]
+DATES: dict[Date, str] = {"createdAt": "created_at", "updatedAt": "updated_at", "finishedAt": "finished_at"}
+"""The dates that a row can show."""
 
 router = APIRouter()
 
@@ -40,6 +43,11 @@ class BoardQuery(Asked):
     sort: Literal["createdAt", "updatedAt", "finishedAt", "name", "priority"] = "createdAt"
     order: Literal["asc", "desc"] = "desc"
     cursor: str = Field("", max_length=MAX_CURSOR_LENGTH)
+
+    @property
+    def date(self) -> Date:
+        """Which date to show: the one that the order follows, lest it look like none."""
+        return self.sort if self.sort in DATES else "updatedAt"
 
     @property
     def narrows(self) -> bool:
@@ -74,11 +82,13 @@ async def board(
 
 
 @router.get("/groups/{id}/row")
-async def row(id: UUID, request: Request, visitor: Visiting, backends: OpenBackends) -> Response:
+async def row(
+    id: UUID, request: Request, visitor: Visiting, backends: OpenBackends, date: Date = "updatedAt"
+) -> Response:
     """Show one row, as it is by now; empty where its group was deleted."""
     group = await backends.groups.find(id)
-    return page(request, "row.html", visitor=visitor, group=group, id=id)
+    return page(request, "row.html", visitor=visitor, group=group, id=id, date=date, dates=DATES)
 
 
 def _choices() -> dict[str, Any]:
-    return {"statuses": list(Status), "priorities": list(Priority), "sorts": SORTS}
+    return {"statuses": list(Status), "priorities": list(Priority), "sorts": SORTS, "dates": DATES}

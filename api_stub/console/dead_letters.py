@@ -19,6 +19,8 @@ from api_stub.console.visitors import Visiting, Visitor
 from api_stub.problems import Problem
 from client.producer import BrokerUnavailable
 from client.replaying import NotReplayable, replay
+from models import names
+from models.commands import COMMANDS
 from models.dead_letter import DeadLetterReason
 from models.store import dead_letter_reads
 from models.store.cursors import MAX_CURSOR_LENGTH
@@ -27,6 +29,8 @@ from models.store.graveyard import dig_up, discard
 from models.store.paging import Paging
 
 LETTERS_COUNT = 25
+REPLAYABLE = COMMANDS.keys() | {names.HANDLE_BATCH}
+"""What a letter can be filed under that a replay can send. All else was never a command."""
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/dead-letters")
@@ -54,7 +58,7 @@ async def show_letter(id: UUID, request: Request, visitor: Visiting, backends: O
         letter = await dead_letter_reads.get_dead_letter(connection, id)
     if letter is None:
         raise _no_letter(id)
-    return page(request, "dead_letter.html", visitor=visitor, letter=letter)
+    return page(request, "dead_letter.html", visitor=visitor, letter=letter, replayable=REPLAYABLE)
 
 
 @router.post("/{id}/replay")
@@ -136,5 +140,6 @@ async def _letters(
         asked=asked,
         found=found,
         reasons=list(DeadLetterReason),
+        replayable=REPLAYABLE,
         notice=notice,
     )

@@ -15,7 +15,7 @@ from api_stub.console.wording import job_name
 from api_stub.group_routes import existing_group
 from api_stub.problems import Problem
 from models import names
-from models.lifecycle import LEGAL, RETRYABLE, Status
+from models.lifecycle import LEGAL, RETRYABLE, JobStatus, Status
 from models.resources import JobResource
 from models.store import explanations, queries
 from models.store.cursors import MAX_CURSOR_LENGTH
@@ -54,6 +54,7 @@ ACTIONS = {
 class GroupQuery(Asked):
     """Which of the group's jobs and events."""
 
+    status: JobStatus | Literal[""] = ""
     sort: Literal["number", "status", "confidence", "updatedAt"] = "number"
     order: Literal["asc", "desc"] = "asc"
     cursor: str = Field("", max_length=MAX_CURSOR_LENGTH)
@@ -94,7 +95,7 @@ async def group_page(
     group = await existing_group(backends, id_)
     async with backends.engine.connect() as connection:
         explained = await explanations.explain_group(connection, id_)
-        jobs = await queries.list_jobs(connection, id_, asked.jobs())
+        jobs = await queries.list_jobs(connection, id_, asked.jobs(), asked.status or None)
         events = await queries.list_history(connection, id_, asked.events(), "desc")
     return page(
         request,
@@ -109,6 +110,7 @@ async def group_page(
         events=events,
         asked=asked,
         sorts=SORTS,
+        job_statuses=list(JobStatus),
         retryable=RETRYABLE,
         actions=_legal(group.status, has_retryable=_has_retryable(group.counts)),
         notice=notice,

@@ -14,6 +14,7 @@ from sqlalchemy.sql.visitors import iterate
 from models.contract import storable_text
 from models.job import Job
 from models.job_group import JobGroup
+from models.lifecycle import JobStatus
 from models.outcome import HandledCommand, Outcome
 from models.resources import JobResource
 from models.store.estimates import estimate_count
@@ -89,17 +90,21 @@ async def get_groups(connection: AsyncConnection, group_ids: Collection[UUID]) -
     return {row["id"]: group_of(row) for row in rows.mappings().all()}
 
 
-async def list_jobs(connection: AsyncConnection, group_id: UUID, listing: Listing) -> Page[JobResource]:
-    """Return a page of the group's jobs; the caller has seen that the group is there.
+async def list_jobs(
+    connection: AsyncConnection, group_id: UUID, listing: Listing, status: JobStatus | None = None
+) -> Page[JobResource]:
+    """Return a page of the group's jobs, of all statuses or of one; the caller has seen that the group is there.
 
     Raises ValidationFailed naming `sort` or `cursor`.
     """
+    asked = ("jobs", str(group_id), listing.sort, listing.order)
     selection = Selection(
         jobs,
         list(jobs.c),
         within=jobs.c.group_id == group_id,
         order=job_order(listing.sort, listing.order),
-        asked=("jobs", str(group_id), listing.sort, listing.order),
+        wanted=true() if status is None else jobs.c.status == status,
+        asked=asked if status is None else (*asked, status),
     )
     page = await read_page(connection, selection, listing)
     return page.of([JobResource.of(job_of(row)) for row in page.items])

@@ -1,5 +1,6 @@
 """The board in a browser: what it shows, finds and pages through, and how it keeps up."""
 
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_row_says_how_a_group_is(page: Page, groups: list[dict[str, object]], 
     expect(row).to_contain_text("processing")
     expect(row).to_contain_text("urgent")
     expect(row).to_contain_text("2 of 4")
-    expect(row).to_contain_text("50 %")
+    expect(row).to_contain_text("50%")
     expect(row).to_contain_text("1 to review")
     expect(row).to_contain_text("1 failed")
 
@@ -71,6 +72,42 @@ def test_the_board_sorts(page: Page, groups: list[dict[str, object]], word: str)
     assert rows(page) == sorted(rows(page))
 
 
+def test_all_groups_of_a_template_are_a_click_away(page: Page, stage: Stage) -> None:
+    template = f"template-{uuid4().hex[:8]}"
+    group = stage.group("One of two", template=template)
+    stage.group("Two of two", template=template)
+    page.goto(f"{stage.service.url}/console/groups/{group['id']}")
+    page.get_by_role("link", name=template).click()
+    expect(page.get_by_role("rowheader")).to_have_count(2)
+    assert rows(page) == ["Two of two", "One of two"]
+    page.get_by_label("Search").fill("one")  # the search keeps the template
+    expect(page.get_by_role("rowheader")).to_have_count(1)
+    assert f"template={template}" in page.url
+    page.get_by_role("link", name="Groups of every template").click()
+    expect(page.locator(".chip")).to_have_count(0)
+    assert "template=" not in page.url
+
+
+def test_the_date_that_is_shown_is_the_one_that_is_sorted_by(page: Page, stage: Stage) -> None:
+    word = f"w{uuid4().hex[:10]}"
+    group = stage.group(word, [READ])
+    finished = stage.now(group)
+    page.get_by_label("Search").fill(word)
+    time = page.get_by_role("row").locator("time")
+    for sort, heading, field in (
+        ("name", "Updated", "updatedAt"),
+        ("createdAt", "Created", "createdAt"),
+        ("finishedAt", "Finished", "finishedAt"),
+    ):
+        page.get_by_label("Sort by").select_option(sort)
+        expect(page.get_by_role("columnheader", name=heading)).to_be_visible()
+        shown = datetime.fromisoformat(time.get_attribute("datetime") or "")
+        assert shown == datetime.fromisoformat(finished[field])
+    stage.add(group, 1)
+    expect(page.get_by_role("row").filter(has_text=word)).to_contain_text("1 of 2")
+    expect(time).to_have_count(0)  # it is not finished any more
+
+
 def test_only_the_row_that_changed_is_fetched(page: Page, stage: Stage) -> None:
     group = stage.group(f"Live {uuid4()}")
     page.reload()
@@ -84,7 +121,7 @@ def test_only_the_row_that_changed_is_fetched(page: Page, stage: Stage) -> None:
     stage.report(group, [READ, READ, READ, None])
     expect(place).to_contain_text("3 of 4")
     assert place.bounding_box() == before, "the page jumped"
-    assert {url.split("/console/")[1] for url in asked} == {f"groups/{group['id']}/row"}
+    assert {url.split("/console/")[1] for url in asked} == {f"groups/{group['id']}/row?date=createdAt"}
 
 
 def test_new_groups_are_announced_and_push_nothing_down(page: Page, stage: Stage) -> None:

@@ -79,6 +79,16 @@ def test_pause_and_resume(page: Page, stage: Stage, open_group: Open) -> None:
     assert stage.now(group)["status"] == "processing"
 
 
+def test_a_draft_is_started(page: Page, stage: Stage, open_group: Open) -> None:
+    group = stage.group("Started", processingSettings={"autoStart": False})
+    open_group(group)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#told").get_by_text("Started.")).to_be_visible()
+    expect(page.locator(".head .status").first).to_have_text("queued")
+    expect(page.get_by_role("button", name="Start")).to_have_count(0)
+    assert stage.now(group)["status"] == "queued"
+
+
 def test_a_group_is_cancelled_only_by_who_is_sure(page: Page, stage: Stage, open_group: Open) -> None:
     group = stage.group("Cancelled", [READ, None], processingSettings=LONG)
     open_group(group)
@@ -153,6 +163,41 @@ def test_jobs_are_sorted_and_paged_by_the_address(page: Page, stage: Stage, open
     jobs.get_by_role("link", name="Number").click()
     expect(names.first).to_have_text("invoice-060.pdf")
     assert eventually(lambda: "order=desc" in page.url)
+
+
+def test_jobs_of_one_status_are_a_click_away(page: Page, stage: Stage, open_group: Open) -> None:
+    group = stage.group("Three to review", [READ] * 5 + [DOUBTFUL] * 3 + [BROKEN])
+    open_group(group)
+    jobs = page.get_by_role("region", name="Jobs")
+    names = page.locator(".jobs tbody th a")
+    jobs.get_by_role("link", name="needs review 3").click()
+    expect(names).to_have_text(["invoice-006.pdf", "invoice-007.pdf", "invoice-008.pdf"])
+    jobs.get_by_role("link", name="Number").click()  # the other way about, and still of this status
+    expect(names).to_have_text(["invoice-008.pdf", "invoice-007.pdf", "invoice-006.pdf"])
+    page.get_by_text("Live", exact=True).wait_for()
+    for name in ("invoice-008.pdf", "invoice-007.pdf", "invoice-006.pdf"):
+        page.get_by_role("button", name=f"Accept {name}").click()
+        expect(names.filter(has_text=name)).to_have_count(0)
+    expect(page.get_by_role("heading", name="None of these")).to_be_visible()
+    jobs.get_by_role("link", name="all 9").click()
+    expect(names).to_have_count(9)
+
+
+def test_the_history_is_paged_by_the_address(page: Page, stage: Stage, open_group: Open) -> None:
+    group = stage.group("Long ago", [None] * 30, processingSettings={**LONG, "maxConcurrency": 40})
+    assert eventually(lambda: len(stage.api.get(f"{GROUPS}/{group['id']}/events").json()["data"]) > 30)
+    open_group(group)
+    history = page.get_by_role("region", name="History")
+    events = history.get_by_role("listitem")
+    expect(events).to_have_count(20)
+    latest = events.all_inner_texts()
+    history.get_by_role("link", name="Next").click()
+    page.wait_for_url("**before=**")
+    expect(events.last).to_contain_text("job_group.created")
+    assert not set(latest) & set(events.all_inner_texts())
+    history.get_by_role("link", name="Previous").click()
+    expect(events.first).to_have_text(latest[0].replace("\n", ""))
+    assert events.all_inner_texts() == latest
 
 
 def test_an_empty_group_says_how_jobs_come(page: Page, stage: Stage, open_group: Open) -> None:

@@ -91,6 +91,35 @@ def test_what_happens_before_a_page_follows_is_not_missed(page: Page, stage: Sta
     expect(page.locator(".head .status").first).to_have_text("paused")
 
 
+def test_a_page_that_nobody_sees_follows_nothing_and_catches_up(page: Page, stage: Stage) -> None:
+    group = stage.group("Seen again", [None], processingSettings={"jobTimeoutSeconds": 3600})
+    page.goto(f"{stage.service.url}/console/groups/{group['id']}")
+    page.get_by_text("Live", exact=True).wait_for()
+    with page.expect_event("requestfailed", lambda request: "/console/events" in request.url):
+        turn(page, "hidden")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    stage.do(group, "pause")
+    page.wait_for_timeout(1500)  # twice as long as news takes to be shown
+    assert asked == []
+    expect(page.locator(".head .status").first).to_have_text("processing")
+    turn(page, "visible")
+    expect(page.locator(".head .status").first).to_have_text("paused")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+def turn(page: Page, state: str) -> None:
+    """Hide the page, or show it, as far as it can tell."""
+    page.evaluate(
+        """state => {
+            Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+            Object.defineProperty(document, "hidden", { value: state === "hidden", configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        state,
+    )
+
+
 def test_ages_are_told_with_the_time_behind_them(page: Page, stage: Stage) -> None:
     group = stage.group("Aged")
     page.reload()

@@ -1,5 +1,6 @@
 """What pages are made of is in the package, and nothing else decides what a page may do."""
 
+import hashlib
 import re
 import tomllib
 from importlib.resources import files
@@ -12,6 +13,9 @@ from api_stub.console.static_files import TYPES, version_of
 
 PACKAGE = files("api_stub.console")
 SOURCE = Path("api_stub/console")
+HTMX_VERSION = "4.0.1"
+HTMX_SHA256 = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+"""Of `dist/htmx.min.js` in the npm package `htmx.org`."""
 
 
 def test_every_file_is_packaged() -> None:
@@ -32,6 +36,13 @@ def test_every_static_file_is_found_as_a_resource(name: str) -> None:
 
 def test_every_static_file_is_served() -> None:
     assert {each.name for each in PACKAGE.joinpath("static").iterdir()} == set(TYPES)
+
+
+def test_htmx_is_what_its_makers_published() -> None:
+    script = PACKAGE.joinpath("static", "htmx.min.js").read_bytes()
+    assert hashlib.sha256(script).hexdigest() == HTMX_SHA256
+    assert f'version="{HTMX_VERSION}"'.encode() in script
+    assert f"htmx** ({HTMX_VERSION}, vendored" in Path("docs/decisions/0019-the-console.md").read_text()
 
 
 @pytest.mark.parametrize("template", sorted(SOURCE.glob("templates/*")), ids=lambda path: path.name)

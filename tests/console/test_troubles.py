@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.console.browsing import Complaints, log_in
+from tests.console.browsing import DESK, PHONE, Complaints, log_in
 from tests.console.stage import Stage
 from tests.contract.http_api import stub_of
 from tests.tcp_proxy import proxy_to, through
@@ -48,10 +48,23 @@ def test_an_action_that_meets_no_service_says_so(
         stranger.get_by_text("Live", exact=True).wait_for()
     stranger.get_by_role("button", name="Pause").click()
     expect(stranger.locator("#told")).to_contain_text("No answer came")
+    expect(stranger.get_by_role("alert")).to_be_visible()
+    for viewport in (DESK, PHONE):
+        stranger.set_viewport_size(viewport)
+        assert not overlap(stranger.locator("#told .notice"), stranger.get_by_role("alert"))
     stranger.get_by_role("button", name="Dismiss").click()
     expect(stranger.locator("#told")).to_be_empty()
     assert [each for each in complaints if "net::ERR" not in each and "Failed to fetch" not in each] == []
     complaints.clear()
+
+
+def overlap(one: Locator, other: Locator) -> bool:
+    a, b = one.bounding_box(), other.bounding_box()
+    assert a
+    assert b
+    is_beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+    is_above = a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+    return not (is_beside or is_above)
 
 
 def test_a_group_that_was_deleted_meanwhile_is_said_to_be(page: Page, stage: Stage, complaints: Complaints) -> None:

@@ -198,4 +198,4 @@ def test_a_document_that_cannot_be_read_is_a_dead_letter_and_the_next_is_handled
     assert replies.next_message()[0]["commandId"] == good.id
     letter = graveyard.next_letter()
     assert (letter["reason"], letter["source"], letter["body"]) == ("invalid_command", "ocr_invoice.intake", broken)
-    assert "not a JSON document" in letter["detail"]
+    assert "the document is not JSON" in letter["detail"]

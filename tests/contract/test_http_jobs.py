@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.commands import eventually
+from tests.contract.http_api import wrong_fields
 from workers.supervision.supervisor import Supervisor
 
 GROUPS = "/ocr-invoice-job-groups"
@@ -157,6 +158,18 @@ def test_the_links_lead_through_jobs_and_events(api: httpx.Client, kind: str) ->
     shown = [item["id"] for page in pages for item in page.json()["data"]]
     assert shown == [item["id"] for item in api.get(f"{group}/{kind}").json()["data"]]
     assert api.get(pages[1].links["prev"]["url"]).json() == pages[0].json()
+
+
+def test_the_jobs_of_one_status_are_listed(api: httpx.Client) -> None:
+    group = new_group(api, maxConcurrency=2)
+    api.post(f"{group}/jobs", json={"jobs": documents(5)})
+    asked = {"status": "queued", "sort": "number", "order": "asc", "limit": 2}
+    first = api.get(f"{group}/jobs", params=asked)
+    second = api.get(first.links["next"]["url"])
+    numbers = [job["number"] for page in (first, second) for job in page.json()["data"]]
+    assert (first.json()["total"], numbers) == (3, [3, 4, 5])
+    assert api.get(f"{group}/jobs?status=rejected").json() == {"success": True, "data": [], "total": 0}
+    assert wrong_fields(api.get(f"{group}/jobs?status=waiting")) == {"status"}
 
 
 def test_the_service_says_why_a_group_and_a_job_wait(api: httpx.Client) -> None:

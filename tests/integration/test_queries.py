@@ -16,8 +16,11 @@ from models.commands import CommandEnvelope
 from models.errors import ValidationFailed
 from models.fields import Priority
 from models.job_group import JobGroup
+from models.lifecycle import JobStatus
 from models.outcome import HandledCommand, succeeded
+from models.resources import JobResource
 from models.store.engine import make_async_engine
+from models.store.paging import Page
 from models.store.queries import Listing, get_group, get_groups, get_handled, list_groups, list_jobs
 from models.store.sorting import GROUP_SORTS, JOB_SORTS
 from models.store.tables import commands, jobs
@@ -230,6 +233,21 @@ def test_the_jobs_of_one_group_are_listed(database_url: str) -> None:
     assert ([job.id.int - 1 for job in page.items], page.total) == ([3, 2], 5)
     shown = page.items[0].model_dump(by_alias=False, exclude_none=True)
     assert shown == {name: value for name, value in rows[3].items() if value is not None}
+
+
+def test_jobs_of_one_status_are_listed(database_url: str) -> None:
+    group, _ = store_jobs(database_url, 9)
+
+    def queued(cursor: str | None = None) -> Page[JobResource]:
+        listing = Listing(limit=3, sort="number", order="asc", cursor=cursor)
+        return read(database_url, lambda connection: list_jobs(connection, group.id, listing, JobStatus.QUEUED))
+
+    first = queued()
+    second = queued(first.next)
+    assert [job.number for page in (first, second) for job in page.items] == [2, 4, 6, 8]
+    assert (first.total, second.next) == (4, None)
+    with pytest.raises(ValidationFailed, match="cursor"):
+        read(database_url, lambda connection: list_jobs(connection, group.id, Listing(limit=3, cursor=first.next)))
 
 
 def test_every_order_of_jobs(database_url: str) -> None:

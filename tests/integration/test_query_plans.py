@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from models.dead_letter import DeadLetterReason
 from models.delivery import DeliveryStatus
 from models.interest import EVERYTHING, interest_in
+from models.lifecycle import JobStatus
 from models.store import attempts, due, feed, graveyard, outbox, queries, retention
 from models.store.dead_letter_reads import get_dead_letter, list_dead_letters
 from models.store.deliveries import CLAIM_COUNT, OUTCOME, claim, record
@@ -97,6 +98,9 @@ READS: dict[str, Reading] = {
         for sort in JOB_SORTS
         for order in ("asc", "desc")
     },
+    "jobs of a status": there_and_back(
+        lambda c, **asked: queries.list_jobs(c, GROUP, Listing(**asked), JobStatus.FAILED)
+    ),
     "one group": lambda c: queries.get_group(c, GROUP),
     "one job": lambda c: queries.get_job(c, GROUP, JOB),
     "why a group": lambda c: explain_group(c, GROUP),
