@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from statistics import median, quantiles
 
 import psycopg
@@ -11,6 +12,7 @@ import psycopg
 from benchmarks.alternation import Contestants, alternate
 from benchmarks.http_endpoints import Endpoint, our_service, plain_endpoint, unguarded_service
 from benchmarks.http_load import latencies_ms, requests_per_second
+from benchmarks.processor_time import by_kind, spent_seconds
 from benchmarks.stage import BROKERS, Stage, stage
 from benchmarks.table import Table
 
@@ -20,6 +22,7 @@ CALM_PER_SECOND = 50.0
 CALM_SECONDS = 20.0
 PLAIN_PROCESSES = (1, 4)
 QUIET_SECONDS = 120.0
+LEAST_TOLD_MS = 0.01
 
 Keep = Callable[[Table], None]
 
@@ -38,12 +41,21 @@ def measure(rounds: int, keep: Keep) -> None:
 
 
 def _measure_writes(shared: Stage, broker: str, endpoints: list[Endpoint], rounds: int, keep: Keep) -> None:
+    costs: dict[str, list[dict[str, float]]] = {each.name: [] for each in endpoints}
+
     def run(endpoint: Endpoint) -> float:
         _wait_until_quiet(shared)
-        return requests_per_second(endpoint.url, endpoint.writes(), callers=CALLERS, seconds=SECONDS, expected=201)
+        asked, before = count(), spent_seconds(shared.home)
+        requests = (request for request, _ in zip(endpoint.writes(), asked, strict=False))
+        figure = requests_per_second(endpoint.url, requests, callers=CALLERS, seconds=SECONDS, expected=201)
+        spent, asked_count = by_kind(before, spent_seconds(shared.home)), next(asked)
+        costs[endpoint.name].append({kind: seconds * 1000 / asked_count for kind, seconds in spent.items()})
+        return figure
 
     ours, *plain = endpoints
     figures = alternate({each.name: partial(run, each) for each in endpoints}, rounds, "requests/s")
+    for endpoint in (ours, plain[0]):
+        keep(_costs_table(endpoint.name, broker, costs[endpoint.name]))
     keep(
         Table(
             topic="HTTP",
@@ -54,6 +66,19 @@ def _measure_writes(shared: Stage, broker: str, endpoints: list[Endpoint], round
             required={plain[0].name: 3.0},
             said=_WRITES_SAID,
         )
+    )
+
+
+def _costs_table(name: str, broker: str, costs: list[dict[str, float]]) -> Table:
+    kinds = [kind for kind in costs[0] if max(run[kind] for run in costs) >= LEAST_TOLD_MS]
+    return Table(
+        topic="HTTP",
+        title=f"Where the processor's time goes: {name}, {broker}",
+        unit="ms per request",
+        ours=None,
+        figures={kind: [round(run[kind], 3) for run in costs] for kind in kinds},
+        less_is_better=True,
+        said="Processor time of each kind of process while the requests above ran, over the number of them.",
     )
 
 
