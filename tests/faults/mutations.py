@@ -21,15 +21,15 @@ def no_inbox() -> None:
     """Look for no outcome of a command before it takes effect; of two effects the first one's outcome is kept."""
     write_rows = unit_of_work.write_rows
 
-    def insert_new_rows(connection: Connection, rows_of: Rows, **more: Any) -> None:
+    def keep_first_outcomes(connection: Connection, new: Rows, *changed: Rows, **more: Any) -> None:
         known = set(connection.scalars(select(commands.c.id)))
-        unknown = [row for row in rows_of[commands] if row["id"] not in known]
-        write_rows(connection, {**rows_of, commands: unknown}, **more)
+        unknown = [row for row in new[commands] if row["id"] not in known]
+        write_rows(connection, {**new, commands: unknown}, *changed, **more)
 
     def find_nothing(self: unit_of_work.UnitOfWork, command_ids: Iterable[str]) -> None:
         list(command_ids)
 
-    unit_of_work.write_rows = insert_new_rows
+    unit_of_work.write_rows = keep_first_outcomes
     unit_of_work.UnitOfWork.load_handled = find_nothing  # type: ignore[method-assign]
 
 
