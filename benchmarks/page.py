@@ -13,7 +13,8 @@ HEAD = """\
 
 Written by `make bench` (`benchmarks/page.py`); do not edit. Contestants ran in turn, round by round, on the same
 servers and the same data, with fsync on. Figures are medians, with the slowest and the fastest round behind them.
-Machines differ and so do their figures: what counts is the ratio, ours over the other's.
+Machines differ and so do their figures: what counts is the ratio, ours over the other's. It depends on the number of
+cores where one contestant can use more of them than the other.
 """
 
 
@@ -31,6 +32,7 @@ def _section(table: Table) -> str:
     lines = [
         f"### {table.title}\n",
         *([f"{table.said}\n"] if table.said else []),
+        *([f"Measured on {table.cores_count} cores.\n"] if table.cores_count else []),
         f"| | {' | '.join([table.unit, 'rounds', *more])} |",
         f"|{'---|' * (3 + len(more))}",
         *[_row(table, name) for name in _by_median(table)],

@@ -1,8 +1,9 @@
 """What one comparison measured."""
 
 import json
+import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -28,13 +29,15 @@ class Table:
     """How it was measured: sizes, processes, settings. Markdown."""
     plot: str | None = None
     """The file name of a picture beside the page, where a curve says more."""
+    cores_count: int | None = None
+    """Of the machine that it was measured on; noted when the table is kept."""
 
     def keep(self) -> None:
         """Write this table's file, over that of an earlier run."""
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{_slug(self.topic)}-{_slug(self.title)}.json").write_text(
-            json.dumps(asdict(self), indent=1) + "\n"
-        )
+        kept = asdict(replace(self, cores_count=os.cpu_count()))
+        path = RESULTS / f"{_slug(self.topic)}-{_slug(self.title)}.json"
+        path.write_text(json.dumps(kept, indent=1) + "\n")
 
     def times_better(self, than: str) -> float:
         """Return how many times better ours is than another contestant, median against median."""
