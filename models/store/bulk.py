@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    CTE,
     BindParameter,
     Column,
     Connection,
@@ -57,12 +56,12 @@ def write_rows(
     """
     new = {table: rows for table, rows in new.items() if rows}
     changed = {table: rows for table, rows in changed.items() if rows}
-    writing = _writing(tuple(new), tuple((table, tuple(rows[0])) for table, rows in changed.items()))
+    tables, columns = tuple(new), tuple((table, tuple(rows[0])) for table, rows in changed.items())
     longest = max(map(len, [*new.values(), *changed.values()]), default=0)
     for start in range(0, longest, MAX_ROW_COUNT):
         documents = {_new(table): _document(rows, start) for table, rows in new.items()}
         documents |= {_changed(table): _document(rows, start) for table, rows in changed.items()}
-        connection.execute(_statement(writing, then if start == 0 else _NOTHING), documents)
+        connection.execute(_statement(tables, columns, then if start == 0 else _NOTHING), documents)
 
 
 def _document(rows: Sequence[Row], start: int) -> str:
@@ -70,15 +69,12 @@ def _document(rows: Sequence[Row], start: int) -> str:
 
 
 @cache
-def _statement(writing: tuple[CTE, ...], then: Select[Any]) -> Select[Any]:
-    return then.add_cte(*writing)
-
-
-@cache
-def _writing(new: tuple[Table, ...], changed: tuple[tuple[Table, tuple[str, ...]], ...]) -> tuple[CTE, ...]:
-    inserts = (_insert_into(table).cte(f"into_{table.name}") for table in new)
+def _statement(
+    new: tuple[Table, ...], changed: tuple[tuple[Table, tuple[str, ...]], ...], then: Select[Any]
+) -> Select[Any]:
     updates = (_update_of(table, names).cte(f"in_{table.name}") for table, names in changed)
-    return (*updates, *inserts)
+    inserts = (_insert_into(table).cte(f"into_{table.name}") for table in new)
+    return then.add_cte(*updates, *inserts)
 
 
 def _insert_into(table: Table) -> Insert:
