@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from api_stub.console.pages import PREFIX
 from api_stub.console.visitors import COOKIE
@@ -18,6 +18,7 @@ from workers.supervision.supervisor import Supervisor
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One for the tests of this folder, and no longer: in its thread no other event loop can run."""
+    expect.set_options(timeout=PATIENCE_MS)
     with a_browser(chromium_or_skip()) as browser:
         yield browser
 

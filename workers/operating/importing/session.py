@@ -79,6 +79,25 @@ def early_ends_told(file: Path) -> Iterator[None]:
 async def _until_stopped(importing: Import, carry_out: CarryOut) -> Checkpoint:
     """To be told to end is one more reason to end early: how far it came is noted."""
     working = asyncio.create_task(importing.run(carry_out))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    return await working
+    with _told_to_end(working):
+        return await working
+
+
+@contextmanager
+def _told_to_end(working: asyncio.Task[Checkpoint]) -> Iterator[None]:
+    """Cancel `working` on SIGINT and SIGTERM.
+
+    Not by the loop's `add_signal_handler`: a signal reaches that through the socket which wakes the loop, and is lost
+    where some hundred confirmations at once have filled that.
+    """
+    loop = asyncio.get_running_loop()
+
+    def end(*_: object) -> None:
+        loop.call_soon_threadsafe(working.cancel)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
