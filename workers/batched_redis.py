@@ -7,25 +7,26 @@ batch as single commands: where one fails for want of memory and the next goes t
 from collections import defaultdict
 from typing import Any
 
+import orjson
 from kombu.transport.redis import Transport as RedisTransport
-from kombu.utils.json import dumps
 
 from client.redis_transport import OneClientChannel
 
 
 class _Batch:
-    """The messages of one batch, written as kombu writes them, by the list that they go to."""
+    """The messages of one batch, by the list that they go to. In JSON, as kombu reads them; kombu's own way of writing
+    that takes a quarter of the time that a message takes."""
 
     def __init__(self, channel: "_Channel") -> None:
         self.channel = channel
         self.bindings: dict[str, Any] = {}
-        self._lists: defaultdict[str, list[str]] = defaultdict(list)
+        self._lists: defaultdict[str, list[bytes]] = defaultdict(list)
 
     def publish(self, message: dict[str, Any], **options: Any) -> None:
         """Hold `message` back for every list that it belongs in."""
         lists: list[str] = []
         self.channel.basic_publish(message, _lists=lists, **options)  # completes the message
-        written = dumps(message)
+        written = orjson.dumps(message)
         for key in lists:
             self._lists[key].append(written)
 

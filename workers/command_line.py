@@ -1,5 +1,6 @@
 """The command `jobgroups`."""
 
+import gc
 import importlib
 import json
 import os
@@ -186,6 +187,10 @@ def _run_process(name: str) -> None:
     process: Callable[[Settings], None] = importlib.import_module(f"workers.{name}").run
     settings = Settings()
     serve_metrics(settings)
+    # What is there by now stays. A walk through all of it at each full garbage collection took a relay with a backlog
+    # a tenth of its time.
+    gc.collect()
+    gc.freeze()
     process(settings)
 
 
