@@ -42,6 +42,14 @@ _UNPUBLISHED = (
 )
 
 _ORDINALS: Any = bindparam("ordinals", type_=ARRAY(BigInteger))
+_stamped = (
+    update(events)
+    .where(events.c.ordinal == any_(_ORDINALS), events.c.position.is_(None))
+    .values(position=bindparam("after", type_=BigInteger) + func.width_bucket(events.c.ordinal, _ORDINALS))
+    .returning(literal_column("1"))
+    .cte("stamped")
+)
+_STAMP = select(func.pg_notify(POSITIONS_CHANNEL, "")).select_from(_stamped).limit(1)
 
 
 def lead(connection: Connection) -> bool:
@@ -74,15 +82,7 @@ def stamp(connection: Connection, published: Sequence[RowMapping], after: int) -
     `published` is in the order of :func:`unpublished`: an event's number in it is found by halving. The feed is told
     by the same statement: one of its own would be a transaction more for each batch.
     """
-    stamped = (
-        update(events)
-        .where(events.c.ordinal == any_(_ORDINALS), events.c.position.is_(None))
-        .values(position=bindparam("after", type_=BigInteger) + func.width_bucket(events.c.ordinal, _ORDINALS))
-        .returning(literal_column("1"))
-        .cte("stamped")
-    )
-    statement = select(func.pg_notify(POSITIONS_CHANNEL, "")).select_from(stamped).limit(1)
-    connection.execute(statement, {"ordinals": [event["ordinal"] for event in published], "after": after})
+    connection.execute(_STAMP, {"ordinals": [event["ordinal"] for event in published], "after": after})
     return after + len(published)
 
 
