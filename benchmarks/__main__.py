@@ -1,6 +1,8 @@
 """`python -m benchmarks`: measure, and write the page."""
 
 import pkgutil
+import signal
+import sys
 from importlib import import_module
 from typing import Annotated
 
@@ -21,6 +23,8 @@ def main(
 ) -> None:
     if unknown := sorted(set(chosen or []) - set(TOPICS)):
         raise typer.BadParameter(f"{', '.join(unknown)}: no such topic; there are {', '.join(TOPICS)}")
+    # What it has started would be left running: `timeout`, and whoever else ends a process, says it so.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     for topic in [] if page else chosen or TOPICS:
         import_module(f"benchmarks.topics.{topic}").measure(rounds, Table.keep)
     write_page()
