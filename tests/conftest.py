@@ -20,9 +20,8 @@ from workers.supervision.supervisor import Supervisor
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """All cores but one: each process of tests has a database, brokers and services of its own beside it. Two at least:
-    half of their time is waiting."""
-    return max(2, (os.cpu_count() or 1) - 1)
+    """All cores but one: each process of tests has a database, brokers and services of its own beside it."""
+    return max(1, (os.cpu_count() or 1) - 1)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
