@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     Where tests run as root, PostgreSQL runs under another account. pytest's folder is one for all runs of a user, and
     each run that starts closes it to everybody else, the PostgreSQL of another run included.
     """
+    # A shell starts what is to run in the background with Ctrl-C ignored; what the tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not is_xdist_worker(session):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="jobgroups-tests-")
 

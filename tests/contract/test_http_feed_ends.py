@@ -16,6 +16,8 @@ from tests.contract.test_http_feed import published
 from tests.contract.test_http_keys import create, run
 from tests.event_source import following
 
+NOBODYS = str(uuid4())
+"""A group that nobody made: what other tests began goes on meanwhile, and is not told."""
 QUICK_HEARTBEATS = (
     sys.executable,
     "-c",
@@ -31,7 +33,7 @@ def test_nothing_is_told_without_a_key(service: Service) -> None:
 def test_a_revoked_key_loses_its_stream(service: Service) -> None:
     name = f"reader {uuid4()}"
     made = create(service, name, "--read-only")
-    with client_of(service.url, made["key"]) as api, following(api) as stream:
+    with client_of(service.url, made["key"]) as api, following(api, group=NOBODYS) as stream:
         stream.begin()
         revoked_at = time.monotonic()
         run(service, "revoke", name)
@@ -94,5 +96,5 @@ def test_streams_end_with_their_process(service: Service, tmp_path: Path) -> Non
 
 def read_to_the_end(url: str, api_key: str) -> None:
     """Raises httpx.RemoteProtocolError where the stream is cut off and does not end."""
-    with client_of(url, api_key) as api, following(api) as stream:
+    with client_of(url, api_key) as api, following(api, group=NOBODYS) as stream:
         assert list(stream) == []
