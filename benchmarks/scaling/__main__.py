@@ -22,6 +22,7 @@ def main(simulate: Annotated[bool, typer.Option("--simulate", help="Measure noth
     if not simulate:
         with stage() as servers:
             costs = {
+                "cores_count": os.cpu_count(),
                 "load_average": round(os.getloadavg()[0], 1),
                 "commands": costs_of_commands(servers),
                 "events": costs_of_events(servers),

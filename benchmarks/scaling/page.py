@@ -18,6 +18,7 @@ def write_page(costs: Mapping[str, Any], hot_groups: HotGroups, shards: Shards) 
     """Write the page."""
     figures = _kinds(costs) | _reckoned(**_kinds(costs))
     simulated = {
+        "cores_count": costs["cores_count"],
         "load_average": costs["load_average"],
         "message_ms": median(costs["commands"]["created group"]["message_ms"]),
         "simulated_seconds": SIMULATED_SECONDS,
