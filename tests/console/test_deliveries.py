@@ -23,7 +23,7 @@ def test_what_a_webhook_was_told_is_shown_and_told_again(page: Page, stage: Stag
         assert stage.api.patch(address(group), json={"notifications": {"channels": [channel]}}).status_code == 200
         row.get_by_role("button", name="again").click()
         expect(page.locator("#told")).to_contain_text("is sent to")
-        expect(row).to_contain_text("delivered")
+        expect(row).to_contain_text("delivered", timeout=20_000)  # the notifier looks for what is due
     page.get_by_label("Status").select_option("failed")
     expect(page.get_by_role("heading", name="None of these")).to_be_visible()
     page.wait_for_url("**status=failed")
