@@ -2,12 +2,15 @@
 
 A transaction of its own costs a command several times its work. So there is a lane for each child, and every group has
 its lane. While a lane's child is busy, commands gather in it, and go as one task when it is free: an idle worker adds
-no wait, a busy one fills its transactions. Two children never wait for the lock of the same group.
+no wait, a busy one fills its transactions. Two children never wait for the lock of the same group. What makes a group
+that nobody can name yet goes where others are, until that lane is full: a transaction of twenty commands costs a third
+of what ten of two do.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 from zlib import crc32
@@ -23,6 +26,9 @@ from workers.metrics.pool import GATHERED
 
 MAX_GATHERED_BYTES = 256 * 1024
 """What a task's time limit is certainly enough for, a thousand times over."""
+FULL_BYTES = 32 * 1024
+"""Of commands that are under way or wait in a lane: some forty creations, a few milliseconds of work. What need not go
+there goes elsewhere."""
 COSTLY = frozenset({names.JOB_GROUP_CANCEL, names.JOB_GROUP_RETRY})
 """Their cost is their group's size, which no message tells."""
 
@@ -43,11 +49,14 @@ class _Delivery:
         self.asker: str | None = headers["id"] if has_result else None
         """The task id under which a Celery client looks for the result; nobody looks for a batch's."""
 
-    def split(self, items: Sequence[Any], size_bytes: int, lane_count: int) -> dict[int, "_Part"]:
+    def split(self, items: Sequence[Any], size_bytes: int, lanes: Sequence["_Lane"]) -> dict["_Lane", "_Part"]:
         """Return the part of each lane that has one."""
-        parts: dict[int, _Part] = {}
+        parts: dict[_Lane, _Part] = {}
+        anywhere = _lane_with_room(lanes)
         for item in items:
-            parts.setdefault(_lane_of(item, lane_count), _Part(self)).items.append(item)
+            group_id = _group_of(item)
+            lane = anywhere if group_id is None else lanes[crc32(group_id.encode(errors="replace")) % len(lanes)]
+            parts.setdefault(lane, _Part(self)).items.append(item)
         for part in parts.values():
             part.size_bytes = size_bytes * len(part.items) // len(items)
         self._parts_under_way = len(parts)
@@ -107,9 +116,12 @@ class _Lane:
         self._carry_out = carry_out
         self._waiting: deque[_Part] = deque()
         self._is_busy = False
+        self.size_bytes = 0
+        """Of what is under way or waits."""
 
     def add(self, part: _Part) -> None:
         self._waiting.append(part)
+        self.size_bytes += part.size_bytes
         self._go()
 
     def _go(self) -> None:
@@ -118,7 +130,7 @@ class _Lane:
             self._is_busy = True
             batch = self._next_batch()
             GATHERED.observe(len(batch))
-            message = _GatheredMessage(batch, ended=self._end)
+            message = _GatheredMessage(batch, ended=partial(self._end, sum(part.size_bytes for part in batch)))
             try:
                 self._carry_out(message, None, message.ack, message.reject, ())
             except Exception as error:
@@ -126,8 +138,9 @@ class _Lane:
                 # that went on would wait in this lane for a task that there is not.
                 raise RuntimeError("the pool did not take what was gathered") from error
 
-    def _end(self) -> None:
+    def _end(self, size_bytes: int) -> None:
         self._is_busy = False
+        self.size_bytes -= size_bytes
         self._go()
 
     def _next_batch(self) -> Sequence[_Part]:
@@ -163,8 +176,8 @@ def _into(lanes: Sequence[_Lane], otherwise: Strategy) -> Strategy:
         if _goes_alone(message, items):
             otherwise(message, body, ack, reject, callbacks)
         else:
-            for lane, part in _Delivery(message, ack, reject).split(items, len(message.body), len(lanes)).items():
-                lanes[lane].add(part)
+            for lane, part in _Delivery(message, ack, reject).split(items, len(message.body), lanes).items():
+                lane.add(part)
 
     return receive
 
@@ -174,14 +187,18 @@ def _goes_alone(message: Message, items: Sequence[Any]) -> bool:
     return bool((message.delivery_info or {}).get("redelivered")) or not 1 <= len(items) <= MAX_BATCH_COUNT
 
 
-def _lane_of(item: Any, lane_count: int) -> int:
-    """Of the group that a command is about; where none is named, as in a creation without an id, any will do."""
+def _lane_with_room(lanes: Sequence[_Lane]) -> _Lane:
+    """Return the first that is not full, so that creations go together; the emptiest where all are."""
+    emptiest = min(lanes, key=lambda lane: lane.size_bytes)
+    return next((lane for lane in lanes if lane.size_bytes < FULL_BYTES), emptiest)
+
+
+def _group_of(item: Any) -> str | None:
+    """Return the group that a command is about, where one is named."""
     match item:
         case {
             "data": {"groupId": str(group_id)} | {"reports": [{"groupId": str(group_id)}, *_]} | {"id": str(group_id)}
         }:
-            return crc32(group_id.encode(errors="replace")) % lane_count
-        case {"id": str(command_id)}:
-            return crc32(command_id.encode(errors="replace")) % lane_count
+            return group_id
         case _:
-            return 0
+            return None

@@ -11,7 +11,7 @@ from kombu.message import Message
 
 from models import names
 from models.commands import MAX_BATCH_COUNT
-from workers.gathering import MAX_GATHERED_BYTES, gather
+from workers.gathering import FULL_BYTES, MAX_GATHERED_BYTES, gather
 
 LOG, ERRORS = object(), (OSError,)
 
@@ -54,6 +54,13 @@ class Worker:
         items = [{"id": str(uuid4()), "type": names.JOB_GROUP_UPDATE, "data": {"id": group}} for group in groups]
         return self.deliver(names.HANDLE_BATCH, {"commands": items})
 
+    def creations(self, count: int, size_bytes: int) -> str:
+        items = [{"id": str(uuid4()), "type": names.JOB_GROUP_CREATE, "data": {"name": "March"}} for _ in range(count)]
+        return self.deliver(names.HANDLE_BATCH, {"commands": items}, size_bytes)
+
+    def counts_in_pool(self) -> list[int]:
+        return [len(message.body[1]["commands"]) for message in self.pool]
+
     def groups_in_pool(self) -> list[list[str]]:
         return [[item["data"]["id"] for item in message.body[1]["commands"]] for message in self.pool]
 
@@ -79,6 +86,35 @@ def test_a_group_has_one_lane() -> None:
     for _ in range(10):
         worker.update("a")
     assert worker.groups_in_pool() == [["a"]]
+
+
+def test_what_may_go_to_any_child_goes_together() -> None:
+    worker = Worker(children=4)
+    for _ in range(10):
+        worker.creations(1, size_bytes=700)
+    assert worker.counts_in_pool() == [1]
+    worker.pool[0].ack(LOG, ERRORS)
+    assert worker.counts_in_pool() == [1, 9]
+
+
+def test_what_may_go_to_any_child_goes_where_there_is_room() -> None:
+    worker = Worker(children=3)
+    for _ in range(4):
+        worker.creations(50, size_bytes=FULL_BYTES)
+    assert worker.counts_in_pool() == [50, 50, 50]
+    worker.pool[1].ack(LOG, ERRORS)
+    worker.creations(7, size_bytes=700)
+    assert worker.counts_in_pool() == [50, 50, 50, 7]
+
+
+def test_where_all_are_full_the_emptiest_gets_more() -> None:
+    worker = Worker(children=2)
+    for size_bytes in (3 * FULL_BYTES, FULL_BYTES, FULL_BYTES):
+        worker.creations(50, size_bytes)
+    worker.pool[0].ack(LOG, ERRORS)
+    assert worker.counts_in_pool() == [50, 50]
+    worker.pool[1].ack(LOG, ERRORS)
+    assert worker.counts_in_pool() == [50, 50, 50]
 
 
 def test_a_message_in_two_lanes_ends_once_when_both_have() -> None:
