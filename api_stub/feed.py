@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from api_stub.event_stream import FeedEvent
 from api_stub.feed_ring import Ring
 from models.interest import EVERYTHING
-from models.store.feed import END, kept, listen_for_positions, read_page, wait_for_positions
+from models.store.feed import END, PAGE_COUNT, kept, listen_for_positions, read_page, wait_for_positions
 
 RING_BYTES = 16 * 1024 * 1024
 PRELOAD_COUNT = 2_000
@@ -89,10 +89,10 @@ class Feed:
         self.wake()
 
     async def _read_on(self, connection: AsyncConnection) -> bool:
-        """Read the next page, and return whether there was anything in it."""
+        """Read the next page, and return whether it was full: there may be more behind it."""
         page = await read_page(connection, self.ring.last, END, EVERYTHING)
         for row in page.rows:
             self.ring.append(FeedEvent.of(row))
         if page.rows:
             self.wake()
-        return bool(page.rows)
+        return len(page.rows) == PAGE_COUNT
