@@ -49,11 +49,11 @@ class CommandSender:
 
         Raises Problem where the command was rejected, or the broker did not take it.
         """
-        envelope = self._envelope(type_, data)
+        seconds = self.preference.wait(self.backends.settings.outcome_wait_seconds)
+        envelope = self._envelope(type_, data, is_awaited=seconds > 0)
         bind_contextvars(command_id=envelope.id, correlation_id=envelope.correlation_id, **_trace_of(envelope))
         with self.backends.outcomes.expecting(envelope) as arrival:
             await self._publish(envelope)
-            seconds = self.preference.wait(self.backends.settings.outcome_wait_seconds)
             shared = self.idempotency_key is not None
             outcome = await self.backends.outcomes.wait(envelope, arrival, seconds, id_is_shared=shared)
         if outcome is not None and outcome.error is not None:
@@ -63,7 +63,7 @@ class CommandSender:
             response.headers["Preference-Applied"] = applied
         return response
 
-    def _envelope(self, type_: str, data: dict[str, Any]) -> CommandEnvelope:
+    def _envelope(self, type_: str, data: dict[str, Any], *, is_awaited: bool) -> CommandEnvelope:
         id_ = self._command_id()
         return CommandEnvelope(
             id=id_,
@@ -72,7 +72,7 @@ class CommandSender:
             actor=self.caller.owner,
             correlation_id=self.correlation_id or id_,
             traceparent=self.traceparent,
-            reply_to=self.backends.outcomes.channel,
+            reply_to=self.backends.outcomes.channel if is_awaited else None,
         )
 
     def _command_id(self) -> str:
