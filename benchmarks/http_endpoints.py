@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, repeat
 from urllib.request import urlopen
 
@@ -30,19 +30,28 @@ class Endpoint:
     name: str
     url: str
     path: str
+    prefer: str | None = None
+    """What a write asks with the header of that name."""
+    written_status: int = 201
+    """Of the answer to a write."""
+
+    def not_waiting(self) -> "Endpoint":
+        """The same for callers to whom the broker's confirmation is enough: they look for the outcome later."""
+        return replace(self, name="ours, not waiting", prefer="respond-async", written_status=202)
 
     def writes(self) -> Requests:
         """Requests that each create a group."""
+        headers = {"X-API-Key": API_KEY} | ({"Prefer": self.prefer} if self.prefer else {})
         for number in count():
             body = json.dumps(_fields(number)).encode()
-            yield request("POST", self.url, self.path, API_KEY, body)
+            yield request("POST", self.url, self.path, headers, body)
 
     def reads(self) -> Requests:
         """Requests for one group, which is made for them."""
         with client_of(self.url, API_KEY) as client:
             made = client.post(self.path, json=_fields(0)).json()
         group = made.get("data", made)
-        return repeat(request("GET", self.url, f"{self.path}/{group['id']}", API_KEY))
+        return repeat(request("GET", self.url, f"{self.path}/{group['id']}", {"X-API-Key": API_KEY}))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 import httptools
@@ -14,9 +14,10 @@ SPIN_SECONDS = 0.0015
 Requests = Iterator[bytes]
 
 
-def request(method: str, url: str, path: str, api_key: str, body: bytes = b"") -> bytes:
+def request(method: str, url: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
     """Return a request as it goes over the wire."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nX-API-Key: {api_key}\r\n"
+    said = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"{method} {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n{said}"
     described = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
     return f"{head}{described}\r\n".encode() + body
 
