@@ -37,7 +37,7 @@ from models.events import (
     JobGroupStarted,
     JobGroupUpdated,
 )
-from models.fields import REVEAL_SECRETS, JobGroupFields
+from models.fields import REVEAL_SECRETS, JobGroupFields, Notifications
 from models.group_commands import (
     CancelJobGroup,
     CreateJobGroup,
@@ -57,7 +57,7 @@ from models.job_commands import AddJobs, ReportJobs, ReviewJob
 from models.job_group import JobGroup, event_fields, first_intent
 from models.lifecycle import LEGAL, NO_JOBS, Intent, status_of
 from models.loaded import Loaded
-from models.notifying import without_webhook
+from models.notifying import refuse_what_nothing_fits, without_webhook
 
 
 def decide(loaded: Loaded, command: Command, now: datetime) -> Sequence[GroupEvent]:
@@ -97,7 +97,7 @@ def _decide_alone(group: JobGroup, command: Command) -> GroupEvent:  # noqa: C90
         case UpdateJobGroup():
             return _update(group, command)
         case PatchJobGroup():
-            return _update(group, _patched(group.fields, command.patch))
+            return _update(group, _patched(group.fields, command.patch), "patch")
         case DeleteJobGroup():
             return JobGroupDeleted(**event_fields(group))
         case StartJobGroup():
@@ -118,6 +118,7 @@ def _create(group: JobGroup | None, command: CreateJobGroup) -> JobGroupCreated:
     if group is not None:
         state = "exists already" if group.deleted_at is None else "existed and was deleted"
         raise AlreadyExists(f"job group {group.id} {state}; ids are not used twice")
+    refuse_what_nothing_fits(Notifications(), command.notifications)
     status = status_of(first_intent(command), NO_JOBS, sealed=False)
     return JobGroupCreated(group_id=command.id, version=1, status=status, group=command)
 
@@ -135,7 +136,8 @@ def _existing(group: JobGroup | None, command: Command) -> JobGroup:
     return group
 
 
-def _update(group: JobGroup, fields: JobGroupFields) -> JobGroupUpdated:
+def _update(group: JobGroup, fields: JobGroupFields, *prefix: str) -> JobGroupUpdated:
+    refuse_what_nothing_fits(group.fields.notifications, fields.notifications, *prefix)
     changed = [
         str(info.alias)
         for name, info in JobGroupFields.model_fields.items()

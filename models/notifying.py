@@ -6,6 +6,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from models import names
+from models.errors import FieldError, ValidationFailed
+from models.events import ROUTING_KEYS
 from models.fields import EmailChannel, JobGroupFields, Notifications, WebhookChannel
 from models.topics import fits
 
@@ -15,6 +17,8 @@ ChannelType = Literal["webhook", "email"]
 MAIL_ENDPOINT = ""
 """All mail goes through one server, whoever receives it."""
 
+_NAMES = [*(key for key in ROUTING_KEYS if key != names.COMMAND_REJECTED), names.JOB_DISPATCHED]
+"""What a channel may be told of. A rejected command happens to no group."""
 _UNLESS_NAMED: dict[str, list[str]] = {"webhook": ["#"], "email": ["job_group.*"]}
 """What a channel that names no events is told of. People are not sent a message for each document."""
 
@@ -45,6 +49,23 @@ def channel_to(notifications: Notifications, target: Target, event_name: str) ->
         if _wants(channel, event_name) and target in _targets_of(channel):
             return channel
     return None
+
+
+def refuse_what_nothing_fits(before: Notifications, after: Notifications, *prefix: str) -> None:
+    """Raise ValidationFailed where `after` asks for events that there are not: a slip would be noticed when nobody was
+    told. What `before` asked for already may stay, lest an old slip be in the way of every other change."""
+    asked_before = {pattern for channel in before.channels for pattern in channel.events}
+    wrong = [
+        FieldError(
+            field=".".join([*prefix, "notifications", "channels", str(number), "events", str(place)]),
+            message=f"matches no event of a group; their names are {', '.join(_NAMES)}",
+        )
+        for number, channel in enumerate(after.channels)
+        for place, pattern in enumerate(channel.events)
+        if pattern not in asked_before and not any(fits(pattern, name) for name in _NAMES)
+    ]
+    if wrong:
+        raise ValidationFailed(wrong)
 
 
 def without_webhook(fields: JobGroupFields, url: str) -> JobGroupFields:

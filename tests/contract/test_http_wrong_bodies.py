@@ -77,6 +77,7 @@ def test_every_wrong_field_is_named(api: httpx.Client, body: Any, fields: set[st
         ({"url": "ftp://x"}, {"url"}),
         ({"url": "http://[::1"}, {"url"}),
         ({"events": [5]}, {"events.0"}),
+        ({"events": ["job_group.*", "job_group.complete"]}, {"events.1"}),
     ],
 )
 def test_a_wrong_field_of_a_channel_is_named(api: httpx.Client, fields: dict[str, Any], wrong: set[str]) -> None:

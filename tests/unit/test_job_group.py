@@ -1,6 +1,7 @@
 """The aggregate: what each command makes happen, and what it refuses."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ from models.deciding import decide, merge_patch
 from models.errors import AlreadyExists, NotFound, PayloadTooLarge, ValidationFailed, VersionConflict
 from models.event import GroupEvent
 from models.events import JobGroupCreated, JobGroupDeleted, JobGroupUpdated
+from models.fields import Notifications
 from models.job_group import JobGroup, evolve
 from models.lifecycle import Intent, Status
 from models.loaded import Loaded
@@ -107,6 +109,36 @@ def test_a_patch_that_breaks_the_contract_names_each_field() -> None:
     with pytest.raises(ValidationFailed) as refused:
         decided(group, command("patch", id=str(group.id), patch={"name": None, "tags": [5], "nmae": "x"}))
     assert {error.field for error in refused.value.facts["errors"]} == {"patch.name", "patch.tags.0", "patch.nmae"}
+
+
+def channels(*patterns: str) -> dict[str, Any]:
+    return {"channels": [{"type": "webhook", "url": "https://example.com", "events": patterns}]}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["job_group.complete", "job_group.*.*", "Job.failed", "job.dispatched.soon", "command.*"]
+)
+def test_a_channel_cannot_ask_for_events_that_there_are_not(pattern: str) -> None:
+    asked = channels("job_group.completed", pattern)
+    for group, refused, prefix in (
+        (None, command("create", **MINIMAL, notifications=asked), ""),
+        (made(), command("update", id=str(uuid4()), **MINIMAL, notifications=asked), ""),
+        (made(), command("patch", id=str(uuid4()), patch={"notifications": asked}), "patch."),
+    ):
+        with pytest.raises(ValidationFailed, match="matches no event") as refusal:
+            decided(group, refused)
+        assert [error.field for error in refusal.value.facts["errors"]] == [
+            f"{prefix}notifications.channels.0.events.1"
+        ]
+
+
+def test_what_a_channel_asked_for_before_is_in_the_way_of_nothing() -> None:
+    group = made()
+    old = group.fields.model_copy(update={"notifications": Notifications.model_validate(channels("job.old"))})
+    group = replace(group, fields=old)
+    assert after(group, command("patch", id=str(uuid4()), patch={"name": "New"})).fields.name == "New"
+    with pytest.raises(ValidationFailed, match=r"events\.1"):
+        decided(group, command("patch", id=str(uuid4()), patch={"notifications": channels("job.old", "job.older")}))
 
 
 def test_patches_cannot_grow_a_group_without_end() -> None:
