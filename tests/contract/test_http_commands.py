@@ -1,5 +1,6 @@
 """Writes are commands: repeated safely, answered early where asked, told about later."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from redis import Redis
 
 from models import names
 from tests.contract.http_api import GROUPS, Service, address, client_of, new_group, problem_of
@@ -131,6 +133,18 @@ def test_a_caller_who_does_not_wait_is_told_where_to_look(api: httpx.Client) -> 
     outcome = outcome_of(api, response.headers["location"])
     assert outcome == {**command, "status": "succeeded", "groupId": outcome["groupId"], "version": 1}
     assert api.get(f"{GROUPS}/{outcome['groupId']}").status_code == 200
+
+
+def test_nothing_is_announced_to_a_caller_who_does_not_wait(service: Service, api: httpx.Client) -> None:
+    with Redis.from_url(service.settings.require("redis_url")) as redis, redis.pubsub() as announced:
+        announced.psubscribe(f"{names.OUTCOME_CHANNEL_PREFIX}*")
+        announced.get_message(timeout=5)
+        early = api.post(GROUPS, json=BODY, headers={"Prefer": "respond-async"})
+        outcome_of(api, early.headers["location"])
+        awaited = api.post(GROUPS, json=BODY).json()["data"]["id"]
+        message = announced.get_message(timeout=5)
+    assert message is not None
+    assert json.loads(message["data"])[0]["groupId"] == awaited
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
