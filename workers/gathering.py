@@ -7,6 +7,7 @@ that nobody can name yet goes where others are, until that lane is full: a trans
 of what ten of two do.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ MAX_GATHERED_BYTES = 256 * 1024
 FULL_BYTES = 32 * 1024
 """Of commands that are under way or wait in a lane: some forty creations, a few milliseconds of work. What need not go
 there goes elsewhere."""
+SLOW_SECONDS = 0.1
+"""What is under way for longer, waits for a lock or has a large group to work through: the same holds."""
 COSTLY = frozenset({names.JOB_GROUP_CANCEL, names.JOB_GROUP_RETRY})
 """Their cost is their group's size, which no message tells."""
 
@@ -116,8 +119,15 @@ class _Lane:
         self._carry_out = carry_out
         self._waiting: deque[_Part] = deque()
         self._is_busy = False
+        self._began_at = 0.0
         self.size_bytes = 0
         """Of what is under way or waits."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what may go anywhere is well off here."""
+        is_slow = self._is_busy and time.monotonic() - self._began_at > SLOW_SECONDS
+        return self.size_bytes < FULL_BYTES and not is_slow
 
     def add(self, part: _Part) -> None:
         self._waiting.append(part)
@@ -127,7 +137,7 @@ class _Lane:
     def _go(self) -> None:
         # Once the worker was told to end, what waits goes back to the broker with its connection.
         if self._waiting and not self._is_busy and not _is_ending():
-            self._is_busy = True
+            self._is_busy, self._began_at = True, time.monotonic()
             batch = self._next_batch()
             GATHERED.observe(len(batch))
             message = _GatheredMessage(batch, ended=partial(self._end, sum(part.size_bytes for part in batch)))
@@ -188,9 +198,9 @@ def _goes_alone(message: Message, items: Sequence[Any]) -> bool:
 
 
 def _lane_with_room(lanes: Sequence[_Lane]) -> _Lane:
-    """Return the first that is not full, so that creations go together; the emptiest where all are."""
+    """Return the first, so that creations go together; the emptiest where none has room."""
     emptiest = min(lanes, key=lambda lane: lane.size_bytes)
-    return next((lane for lane in lanes if lane.size_bytes < FULL_BYTES), emptiest)
+    return next((lane for lane in lanes if lane.has_room), emptiest)
 
 
 def _group_of(item: Any) -> str | None:

@@ -107,6 +107,16 @@ def test_what_may_go_to_any_child_goes_where_there_is_room() -> None:
     assert worker.counts_in_pool() == [50, 50, 50, 7]
 
 
+def test_what_may_go_to_any_child_does_not_wait_behind_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.gathering.SLOW_SECONDS", 0.0)
+    worker = Worker(children=2)
+    for _ in range(3):
+        worker.creations(1, size_bytes=700)
+    assert worker.counts_in_pool() == [1, 1]
+    worker.pool[0].ack(LOG, ERRORS)
+    assert worker.counts_in_pool() == [1, 1, 1]
+
+
 def test_where_all_are_full_the_emptiest_gets_more() -> None:
     worker = Worker(children=2)
     for size_bytes in (3 * FULL_BYTES, FULL_BYTES, FULL_BYTES):
