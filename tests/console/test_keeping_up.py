@@ -1,5 +1,6 @@
 """A page that keeps up is in nobody's way: not of who types, reads closely, or goes back."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from playwright.sync_api import Page, Route, expect
@@ -106,6 +107,24 @@ def test_a_page_that_nobody_sees_follows_nothing_and_catches_up(page: Page, stag
     turn(page, "visible")
     expect(page.locator(".head .status").first).to_have_text("paused")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+def test_what_was_about_to_be_fetched_waits_until_somebody_sees_it(page: Page, stage: Stage) -> None:
+    group = stage.group("Seen later", [None], processingSettings={"jobTimeoutSeconds": 3600})
+    page.clock.install()
+    page.goto(f"{stage.service.url}/console/groups/{group['id']}")
+    page.get_by_text("Live", exact=True).wait_for()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=10))
+    stage.do(group, "pause")
+    page.wait_for_timeout(1000)  # in which the page has certainly learned of it
+    turn(page, "hidden")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(5000)
+    assert asked == []
+    expect(page.locator(".head .status").first).to_have_text("processing")
+    turn(page, "visible")
+    expect(page.locator(".head .status").first).to_have_text("paused")
 
 
 def turn(page: Page, state: str) -> None:

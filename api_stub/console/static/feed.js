@@ -105,9 +105,12 @@
     for (const name of link.dataset.names.split(" ")) source.addEventListener(name, onEvent);
   }
 
-  // A page that nobody sees keeps none of the six connections that a browser has for a host.
+  // A page that nobody sees keeps none of the six connections that a browser has for a host, and fetches nothing.
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { source.close(); clearTimeout(cutTimer); clearTimeout(retryTimer); cutTimer = 0; } else open();
+    if (!document.hidden) { open(); flush(); return; }
+    source.close();
+    for (const timer of [cutTimer, retryTimer, refreshTimer]) clearTimeout(timer);
+    cutTimer = refreshTimer = 0;
   });
   document.addEventListener("htmx:after:swap", () => { if (shown().symmetricDifference(watched).size) open(); });
   document.addEventListener("htmx:after:request", ({ detail }) => isFetched(![429, 500, 503].includes(detail.ctx.response.status)));
