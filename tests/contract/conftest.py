@@ -10,6 +10,7 @@ from redis import Redis
 from tests.commands import Graveyard, Subscriber, celery_client
 from tests.contract.http_api import client_of
 from tests.contract.told import Replies
+from tests.quiet import quieten
 from workers.supervision.supervisor import Supervisor
 
 
@@ -17,6 +18,13 @@ from workers.supervision.supervisor import Supervisor
 def api(either_service: Supervisor) -> Iterator[httpx.Client]:
     with client_of(either_service.url, either_service.api_key) as client:
         yield client
+
+
+@pytest.fixture
+def quiet(request: pytest.FixtureRequest) -> None:
+    """In the services that the test uses, nothing happens but what it does itself."""
+    for name in {"service", "either_service"} & set(request.fixturenames):
+        quieten(request.getfixturevalue(name))
 
 
 @pytest.fixture

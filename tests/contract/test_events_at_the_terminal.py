@@ -24,8 +24,11 @@ from tasks.handling import handle
 from tests.command_line import jobgroups, jobgroups_process
 from tests.commands import PATIENCE_SECONDS, create, eventually, new_id, select
 from tests.contract.http_api import GROUPS, free_port, new_group
+from tests.quiet import last_position
 from tests.tcp_proxy import TcpProxy
 from workers.supervision.supervisor import Supervisor
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def settings_of(service: Supervisor, **more: str) -> dict[str, str]:
@@ -83,15 +86,6 @@ def tail(service: Supervisor, *arguments: str, **more: str) -> Iterator[Tail]:
         yield running
     finally:
         running.kill()
-
-
-def last_position(service: Supervisor) -> int:
-    """Return the position of the last event, once nothing waits to be published."""
-    url = service.settings.require("database_url")
-    eventually(lambda: not select(url, "SELECT 1 FROM events WHERE position IS NULL"))
-    (row,) = select(url, "SELECT coalesce(max(position), 0) AS last FROM events")
-    last: int = row["last"]
-    return last
 
 
 def test_events_come_as_they_happen_and_go_on_where_they_were_left(

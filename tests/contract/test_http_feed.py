@@ -16,6 +16,8 @@ from tests.contract.http_api import (
 )
 from tests.event_source import Told, following
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 
 def published(api: httpx.Client, group: dict[str, Any], count: int) -> list[dict[str, Any]]:
     """Return the group's events once they are `count`."""
