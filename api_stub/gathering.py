@@ -1,7 +1,7 @@
-"""Looking many things up at once, for askers who know nothing of each other.
+"""One exchange with a server for many askers who know nothing of each other.
 
-While one look is under way the next askers gather, and are answered together by the next: an idle process adds no wait,
-a busy one asks the database once where it would have asked thirty times.
+While one is under way the next askers gather, and are answered together by the next: an idle process adds no wait, a
+busy one asks its database or Redis once where it would have asked thirty times.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 MAX_COUNT = 100
-"""Askers in one look. What it finds for them is in memory at the same time."""
+"""Askers in one exchange. What is found for them is in memory at the same time."""
 
 Key = TypeVar("Key")
 Found = TypeVar("Found")
@@ -23,33 +23,33 @@ class _Asked(Generic[Key, Found]):
 
 
 class Gathering(Generic[Key, Found]):
-    """Answers each asker from a look that began after it asked: whoever has just written finds what it wrote."""
+    """Answers each asker by an exchange that began after it asked: whoever has just written finds what it wrote."""
 
-    def __init__(self, look: Callable[[Collection[Key]], Awaitable[Mapping[Key, Found]]]) -> None:
-        self._look = look
+    def __init__(self, exchange: Callable[[Collection[Key]], Awaitable[Mapping[Key, Found]]]) -> None:
+        self._exchange = exchange
         self._waiting: list[_Asked[Key, Found]] = []
-        self._looking: asyncio.Task[None] | None = None
+        self._exchanging: asyncio.Task[None] | None = None
 
-    async def find(self, key: Key) -> Found | None:
-        """Return what is found under `key`, None if nothing is; raises what the look raises."""
+    async def ask(self, key: Key) -> Found | None:
+        """Return what the exchange has under `key`, None if it has nothing; raises what the exchange raises."""
         asked: _Asked[Key, Found] = _Asked(key)
         self._waiting.append(asked)
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look_for_all())
+        if self._exchanging is None:
+            self._exchanging = asyncio.create_task(self._answer_all())
         return await asked.answer
 
-    async def _look_for_all(self) -> None:
+    async def _answer_all(self) -> None:
         while batch := self._waiting[:MAX_COUNT]:
             del self._waiting[:MAX_COUNT]
             try:
-                found = await self._look({asked.key for asked in batch})
+                found = await self._exchange({asked.key for asked in batch})
             except Exception as error:  # noqa: BLE001 - whatever it is, each asker must learn of it
                 for asked in _still_awaited(batch):
                     asked.answer.set_exception(error)
             else:
                 for asked in _still_awaited(batch):
                     asked.answer.set_result(found.get(asked.key))
-        self._looking = None
+        self._exchanging = None
 
 
 def _still_awaited(batch: list[_Asked[Key, Found]]) -> list[_Asked[Key, Found]]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -66,6 +67,18 @@ def test_the_caller_says_how_long_to_wait(unattended: httpx.Client, prefer: str,
     response = unattended.post(GROUPS, json=BODY, headers={"Prefer": prefer})
     assert seconds <= time.monotonic() - started_at < seconds + 1
     assert (response.status_code, response.headers["preference-applied"]) == (202, applied)
+
+
+def test_of_many_that_do_not_wait_each_is_known_to_be_under_way(unattended: httpx.Client) -> None:
+    def write(_: int) -> tuple[str, dict[str, Any]]:
+        response = unattended.post(GROUPS, json=BODY, headers={"Prefer": "respond-async"})
+        return response.headers["location"], response.json()["data"]
+
+    with ThreadPoolExecutor(16) as callers:
+        accepted = dict(callers.map(write, range(64)))
+    assert len(accepted) == 64
+    for location, command in accepted.items():
+        assert unattended.get(location).json()["data"] == command
 
 
 def test_without_the_broker_writes_are_refused_and_reads_work(service: Service, tmp_path: Path) -> None:

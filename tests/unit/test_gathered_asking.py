@@ -27,7 +27,7 @@ class Shelf:
 
 async def gather(asked: Gathering[int, int], *keys: int) -> list["asyncio.Task[int | None]"]:
     """Let somebody ask for each of `keys`; return once all have."""
-    tasks = [asyncio.create_task(asked.find(key)) for key in keys]
+    tasks = [asyncio.create_task(asked.ask(key)) for key in keys]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return tasks
@@ -43,7 +43,7 @@ def test_who_asks_while_a_look_is_under_way_is_answered_by_the_next() -> None:
         shelf.let.set()
         assert await asyncio.gather(*first, *later) == [4, 4, 9, 9, None]
         assert shelf.looks == [{2}, {2, 3, 101}]
-        assert await asked.find(5) == 25
+        assert await asked.ask(5) == 25
 
     asyncio.run(run())
 
@@ -54,7 +54,7 @@ def test_no_look_is_for_more_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> 
     async def run() -> None:
         shelf = Shelf()
         shelf.let.set()
-        found = await asyncio.gather(*map(Gathering(shelf.look).find, range(8)))
+        found = await asyncio.gather(*map(Gathering(shelf.look).ask, range(8)))
         assert found == [key * key for key in range(8)]
         assert [len(look) for look in shelf.looks] == [3, 3, 2]
 
@@ -83,6 +83,6 @@ def test_a_look_that_fails_fails_all_who_asked_and_nobody_after_them() -> None:
         shelf.let.set()
         assert [str(error) for error in await asyncio.gather(*failing, return_exceptions=True)] == ["away", "away"]
         shelf.error = None
-        assert await asked.find(2) == 4
+        assert await asked.ask(2) == 4
 
     asyncio.run(run())
