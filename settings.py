@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     events_retention_days: int | None = Field(None, ge=1, description="when published events go; absent: never")
     events_stream_max_count: int = Field(100_000, ge=1000, description="events kept in the Redis stream, about")
     deliveries_retention_days: int = Field(30, ge=1, description="how long ended deliveries of notifications are kept")
+    replayed_retention_days: int = Field(30, ge=1, description="how long a dead letter is kept after its replay")
     webhook_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="comma-separated HOST or HOST:PORT: webhooks go to these and no others, whatever their address; "

@@ -80,8 +80,11 @@ _LETTERS = f"""
 INSERT INTO dead_letters
 SELECT {_ID.format(number="g")}, {_ID.format(number="g")},
     CASE WHEN g % 500 = 0 THEN 'handling_failed' ELSE 'undecodable' END, 'detail', 'ocr_invoice.commands', NULL, NULL,
-    '{{}}', '\\x00', {_START} + g * interval '90 seconds', CASE WHEN g % 100 > 0 THEN {_START} END
-FROM generate_series(CAST(:first AS int), CAST(:last AS int), 10) AS g
+    '{{}}', '\\x00', died, CASE WHEN g % 100 > 0 THEN died + interval '1 hour' END
+FROM (
+    SELECT g, {_START} + g * interval '90 seconds' AS died
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int), 10) AS g
+) AS numbered
 """
 
 

@@ -11,7 +11,13 @@ from client.span_export import start_tracing
 from heartbeat import Heartbeat
 from logs import configure_logging
 from models.store.engine import DatabaseUnavailable, make_engine
-from models.store.retention import forget_commands, forget_deliveries, forget_events, forget_jobs
+from models.store.retention import (
+    forget_commands,
+    forget_dead_letters,
+    forget_deliveries,
+    forget_events,
+    forget_jobs,
+)
 from models.store.unit_of_work import ConcurrentWrite
 from models.store.vital_signs import HOUSEKEEPING
 from settings import Settings
@@ -58,6 +64,7 @@ def run(settings: Settings) -> None:
 def _tidy(engine: Engine, settings: Settings) -> None:
     tidied = {"commands_forgotten": forget_commands(engine, older_than_days=settings.inbox_retention_days)}
     tidied["deliveries_forgotten"] = forget_deliveries(engine, older_than_days=settings.deliveries_retention_days)
+    tidied["letters_forgotten"] = forget_dead_letters(engine, older_than_days=settings.replayed_retention_days)
     tidied["jobs_forgotten"] = forget_jobs(engine, older_than_days=settings.deleted_retention_days)
     if settings.finished_retention_days is not None:
         tidied["groups_deleted"] = delete_finished_groups(engine, older_than_days=settings.finished_retention_days)

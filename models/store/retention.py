@@ -1,4 +1,4 @@
-"""Forgetting what is old enough: outcomes, published events, ended deliveries, and the jobs of deleted groups."""
+"""Forgetting what is old enough and has ended: outcomes, published events, deliveries, dead letters, jobs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, literal, or_, select, true, tuple_
 
 from models.store.delivery_table import PENDING, deliveries
-from models.store.tables import commands, events, job_groups, jobs
+from models.store.tables import commands, dead_letters, events, job_groups, jobs
 
 CHUNK_COUNT = 5_000
 """Rows deleted in one transaction: small enough that nobody waits for it."""
@@ -29,6 +29,14 @@ def forget_events(engine: Engine, *, older_than_days: int) -> int:
 def forget_deliveries(engine: Engine, *, older_than_days: int) -> int:
     """Delete deliveries that ended more than `older_than_days` ago; return how many."""
     return _repeat(engine, _deliveries_chunk, older_than_days)
+
+
+def forget_dead_letters(engine: Engine, *, older_than_days: int) -> int:
+    """Delete dead letters that were last replayed more than `older_than_days` ago; return how many.
+
+    The others stay: nobody has done anything about them yet.
+    """
+    return _repeat(engine, _dead_letters_chunk, older_than_days)
 
 
 def forget_jobs(engine: Engine, *, older_than_days: int) -> int:
@@ -80,6 +88,14 @@ def _deliveries_chunk(connection: Connection, cutoff: datetime) -> int:
     chunk = oldest.limit(_chunk()).with_for_update(skip_locked=True)
     return connection.execute(
         delete(deliveries).where(tuple_(deliveries.c.group_id, deliveries.c.id).in_(chunk))
+    ).rowcount
+
+
+def _dead_letters_chunk(connection: Connection, cutoff: datetime) -> int:
+    replayed = select(dead_letters.c.group_id, dead_letters.c.id).where(dead_letters.c.replayed_at < cutoff)
+    chunk = replayed.order_by(dead_letters.c.replayed_at).limit(_chunk()).with_for_update(skip_locked=True)
+    return connection.execute(
+        delete(dead_letters).where(tuple_(dead_letters.c.group_id, dead_letters.c.id).in_(chunk))
     ).rowcount
 
 

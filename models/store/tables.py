@@ -215,6 +215,8 @@ dead_letters = Table(
 Index("ix_dead_letters_id", dead_letters.c.id)
 # The list of one reason.
 Index("ix_dead_letters_reason", dead_letters.c.reason, dead_letters.c.id)
+# Retention: those replayed long ago.
+Index("ix_dead_letters_replayed", dead_letters.c.replayed_at, postgresql_where=dead_letters.c.replayed_at.is_not(None))
 
 api_keys = Table(
     "api_keys",

@@ -246,6 +246,15 @@ def test_a_write_uses_indexes(grown: Engine, writing: Writing, monkeypatch: pyte
     check(grown, statements_of(lambda: writing(grown)))
 
 
+def test_letters_replayed_long_ago_are_found_by_their_index(grown: Engine) -> None:
+    """Letters are few: a plan may well read them all to delete some, but not every minute to find that none is old."""
+    statements = statements_of(lambda: retention.forget_dead_letters(grown, older_than_days=OLD_DAYS + 19))
+    with grown.connect() as connection:
+        plans = [plan for asked in statements for plan in plans_of(connection, *asked)]
+    assert plans
+    assert all("ix_dead_letters_replayed" in plan for plan in plans)
+
+
 @pytest.mark.parametrize(
     ("index", "reading"),
     [

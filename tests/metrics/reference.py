@@ -71,7 +71,7 @@ VALUES: dict[str, Iterable[str]] = {
     "reason": tuple(DeadLetterReason),
     "queue": (names.COMMAND_QUEUE, names.INTAKE),
     "result": ("passed_on", "dead"),
-    "rows": ("commands", "deliveries", "jobs", "groups", "events"),
+    "rows": ("commands", "deliveries", "letters", "jobs", "groups", "events"),
     "channel": get_args(ChannelType),
     "verdict": tuple(Verdict),
     "status": (*sorted(set(DeliveryStatus) - {DeliveryStatus.PENDING}), "200", "…"),
