@@ -146,9 +146,12 @@ class Subscriber:
 
     def __exit__(self, *_: object) -> None:
         self._connection.release()
-        # On RabbitMQ the queue went with the connection; on Redis kombu leaves it, to be filled for ever.
+        # On RabbitMQ the queue went with the connection. On Redis kombu leaves it bound, to be filled for ever, and takes
+        # away the bindings of those queues only that the same connection has declared.
         with self._connection.clone() as connection:
-            self._queue(connection.channel()).delete()
+            queue = self._queue(connection.channel())
+            queue.declare()
+            queue.delete()
 
     def _take(self, message: Message) -> None:
         self.messages.append(message)

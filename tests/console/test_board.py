@@ -101,8 +101,7 @@ def test_the_date_that_is_shown_is_the_one_that_is_sorted_by(page: Page, stage: 
     ):
         page.get_by_label("Sort by").select_option(sort)
         expect(page.get_by_role("columnheader", name=heading)).to_be_visible()
-        shown = datetime.fromisoformat(time.get_attribute("datetime") or "")
-        assert shown == datetime.fromisoformat(finished[field])
+        expect(time).to_have_attribute("datetime", datetime.fromisoformat(finished[field]).isoformat())
     stage.add(group, 1)
     expect(page.get_by_role("row").filter(has_text=word)).to_contain_text("1 of 2")
     expect(time).to_have_count(0)  # it is not finished any more
