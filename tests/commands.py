@@ -146,8 +146,8 @@ class Subscriber:
 
     def __exit__(self, *_: object) -> None:
         self._connection.release()
-        # On RabbitMQ the queue went with the connection. On Redis kombu leaves it bound, to be filled for ever, and takes
-        # away the bindings of those queues only that the same connection has declared.
+        # On RabbitMQ the queue went with the connection. On Redis kombu leaves it bound, to be filled for ever, and knows
+        # the bindings of those queues only that the same connection has declared.
         with self._connection.clone() as connection:
             queue = self._queue(connection.channel())
             queue.declare()
