@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import orjson
 from celery import Celery
-from kombu import Connection, Consumer, Exchange, Message, Queue, binding
+from kombu import Connection, Consumer, Exchange, Message, Queue, binding, pools
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from uuid_utils.compat import uuid7
@@ -117,6 +117,8 @@ def celery_client(broker_url: str, redis_url: str) -> Iterator[Celery]:
         app.backend.result_consumer.stop()
         app.backend.client.connection_pool.disconnect()
         app.close()
+        # Pooled for all apps, a connection to RabbitMQ breaks when a later test forks: kombu closes it in the child.
+        pools.reset()
 
 
 def ask(client: Celery, envelope: CommandEnvelope, seconds: float = PATIENCE_SECONDS, **more: Any) -> dict[str, Any]:
@@ -146,8 +148,8 @@ class Subscriber:
 
     def __exit__(self, *_: object) -> None:
         self._connection.release()
-        # On RabbitMQ the queue went with the connection. On Redis kombu leaves it bound, to be filled for ever, and knows
-        # the bindings of those queues only that the same connection has declared.
+        # On RabbitMQ the queue went with the connection. On Redis kombu leaves it bound, to be filled for ever, and
+        # knows the bindings of those queues only that the same connection has declared.
         with self._connection.clone() as connection:
             queue = self._queue(connection.channel())
             queue.declare()
