@@ -73,6 +73,26 @@ class SeatLost(ConnectionError):  # noqa: N818 - a state, not a fault
     """This reader stood still for so long that another has taken its place, and has what it had in hand."""
 
 
+def is_read(redis: Redis, queue: str) -> bool:
+    """Return whether a reader has been heard of lately."""
+    return any(redis.exists(f"{queue}.reader.{reader}") for reader in _readers(redis, queue))
+
+
+def lists_of(redis: Redis, queue: str) -> list[str]:
+    """Return the lists with messages: the queue, and what each reader has taken from it."""
+    return [queue, *(f"{queue}.taken.{reader}" for reader in _readers(redis, queue))]
+
+
+def readers_key(queue: str) -> str:
+    """Return the name of the set of all readers, the dead ones included until another has taken their places."""
+    return f"{queue}.readers"
+
+
+def _readers(redis: Redis, queue: str) -> list[str]:
+    members: Any = redis.smembers(readers_key(queue))
+    return [reader.decode() for reader in members]
+
+
 class RedisQueue:
     """Up to `prefetch_count` messages in hand. `reader` names this reader, across all its connections."""
 

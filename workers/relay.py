@@ -9,10 +9,11 @@ from threading import Event
 from typing import Any
 
 import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import Connection, RowMapping
 
 from client import tracing
-from client.broker import broker_errors
+from client.broker import broker_errors, is_redis
 from client.span_export import start_tracing
 from heartbeat import Heartbeat
 from logs import configure_logging
@@ -20,6 +21,7 @@ from models.store.engine import DatabaseUnavailable, make_engine
 from models.store.outbox import last_position, lead, listen, read_in_order, stamp, unpublished, wait_for_events
 from settings import Settings
 from workers.lifetime import run_until_stopped
+from workers.metrics.queues import subscriber_facts
 from workers.metrics.relay import LEADS, PUBLISHED, PUBLISHING
 from workers.publisher import EventPublisher
 
@@ -39,6 +41,9 @@ def run(settings: Settings) -> None:
     configure_logging(settings.log_level)
     start_tracing("relay")
     database_url, broker_url = settings.require("database_url"), settings.require("broker_url")
+
+    if is_redis(broker_url):
+        REGISTRY.register(subscriber_facts(broker_url))
 
     def relay(stop: Event) -> None:
         engine = make_engine(database_url)

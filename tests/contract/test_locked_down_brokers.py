@@ -21,12 +21,13 @@ from kombu import Connection, Queue
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from client.broker import is_redis
 from client.subscriber import Subscriber
 from models import names
 from tests.commands import ask, celery_client, create, document, eventually, new_id
 from tests.contract.http_api import client_of, free_port, new_group
 from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
-from workers.metrics.queues import queue_facts
+from workers.metrics.queues import queue_facts, subscriber_facts
 from workers.supervision import embedded_redis
 
 BROKERS = Path(__file__).parents[2] / "docs" / "brokers"
@@ -157,6 +158,12 @@ def test_commands_come_in_from_all_sides_and_events_go_out(service: LockedDown) 
 def test_who_reads_a_queue_may_ask_how_long_it_is(service: LockedDown, user: str, queue: str) -> None:
     answers = {family.name for family in queue_facts(service.broker_url(user), queue).collect()}
     assert "jobgroups_queue_messages" in answers
+
+
+def test_on_redis_the_relay_may_ask_how_long_the_queues_of_subscribers_are(service: LockedDown) -> None:
+    if is_redis(service.broker_url("relay")):
+        answers = {family.name for family in subscriber_facts(service.broker_url("relay")).collect()}
+        assert "jobgroups_subscriber_queues" in answers
 
 
 @contextmanager

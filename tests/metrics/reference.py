@@ -18,7 +18,7 @@ from tasks import command_metrics
 from workers.metrics import housekeeping, intake, pool, relay
 from workers.metrics.database import database_facts
 from workers.metrics.facts import Facts
-from workers.metrics.queues import queue_facts
+from workers.metrics.queues import queue_facts, subscriber_facts
 from workers.notifying import metrics as notifying_metrics
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -56,6 +56,10 @@ SECTIONS: dict[str, tuple[str, ModuleType | Facts[Any]]] = {
     ),
     "The intake": ("Told by the intake.", intake),
     "The relay": ("Told by the relay.", relay),
+    "Subscribers": (
+        "Told by the relay, where Redis is the broker. RabbitMQ tells of its queues itself.",
+        subscriber_facts("redis://127.0.0.1"),
+    ),
     "Housekeeping": ("Told by housekeeping.", housekeeping),
     "What PostgreSQL knows": (
         "Told by housekeeping. Where several of it run, all tell the same: take the `max`.",

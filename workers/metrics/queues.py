@@ -1,6 +1,6 @@
 """How much waits on the broker to be read, told by the process that reads it: another user may not ask."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from amqp.exceptions import NotFound
@@ -9,11 +9,15 @@ from redis import Redis
 from client.broker import broker_errors, connect, is_redis
 from models import names
 from workers.metrics.facts import Fact, Facts
+from workers.subscriber_queues import SubscriberQueue, subscriber_queues
 
 TIMEOUT_SECONDS = 3
 """Less than Prometheus waits for an answer."""
 
 Depth = Callable[[], int]
+
+Subscribers = Sequence[SubscriberQueue]
+"""Those of a Redis, the longest first."""
 
 
 def queue_facts(broker_url: str, queue: str) -> Facts[Depth]:
@@ -29,9 +33,39 @@ def queue_facts(broker_url: str, queue: str) -> Facts[Depth]:
     return Facts("broker", lambda: reach(broker_url, queue), [fact], broker_errors(broker_url))
 
 
+def subscriber_facts(redis_url: str) -> Facts[Subscribers]:
+    """Return what is asked of the queues of subscribers on Redis. Their names are for whoever may ask Redis: they are
+    as many as strangers make."""
+
+    @contextmanager
+    def reach() -> Iterator[Subscribers]:
+        with _redis(redis_url) as redis:
+            yield subscriber_queues(redis)
+
+    return Facts(
+        "broker",
+        reach,
+        [
+            Fact("jobgroups_subscriber_queues", "Queues on Redis that are bound to the events.", len),
+            Fact("jobgroups_subscriber_queue_messages_max", "Events in the longest of them.", _longest),
+        ],
+        broker_errors(redis_url),
+    )
+
+
+def _longest(queues: Subscribers) -> int:
+    return queues[0].waiting_count if queues else 0
+
+
+@contextmanager
+def _redis(url: str) -> Iterator[Redis]:
+    with Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as redis:
+        yield redis
+
+
 @contextmanager
 def _on_redis(broker_url: str, queue: str) -> Iterator[Depth]:
-    with Redis.from_url(broker_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as redis:
+    with _redis(broker_url) as redis:
         # An entry of the stream is deleted when it is acknowledged: what is there is not yet passed on.
         yield lambda: redis.xlen(queue) if queue == names.INTAKE else redis.llen(queue)
 

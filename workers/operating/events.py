@@ -15,26 +15,26 @@ from sqlalchemy import RowMapping
 
 from client.feed import Feed, FeedRefused, PositionGone
 from logs import configure_logging
-from models import names
 from models.events import ROUTING_KEYS
 from models.interest import check_pattern, interest_in
 from models.store.outbox import cloud_event_of
 from settings import Settings
 from workers.exit_codes import ExitCode
+from workers.operating import event_queues
 from workers.operating.api_address import api_address, is_loopback
 from workers.operating.event_lines import json_line, line
+from workers.operating.event_queues import not_our_own
 from workers.operating.kept_events import NotKept, Span, kept_events
 from workers.operations import AsJson
 from workers.queue_publisher import NoSuchQueue, QueuePublisher
 
 ANSWER_SECONDS = 5.0
-OWN_QUEUES = (names.COMMAND_QUEUE, names.INTAKE, names.DEAD_LETTER_QUEUE)
 
 app = typer.Typer(
     name="events",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Watch events as they come, and read again what is kept of them.",
+    help="Watch events as they come, read again what is kept of them, and see to the queues of subscribers.",
 )
 console = Console(soft_wrap=True)
 remarks = Console(stderr=True, soft_wrap=True)
@@ -49,12 +49,6 @@ def _checked(patterns: list[str] | None) -> list[str]:
 
 def _matching(incomplete: str) -> list[str]:
     return [name for name in ROUTING_KEYS if name.startswith(incomplete)]
-
-
-def _not_our_own(queue: str | None) -> str | None:
-    if queue in OWN_QUEUES:
-        raise typer.BadParameter("the service takes commands from it: events have no business there")
-    return queue
 
 
 Groups = Annotated[list[UUID] | None, typer.Option("--group", metavar="ID", help="Only of this group; repeatable.")]
@@ -74,7 +68,7 @@ Upto = Annotated[int | None, typer.Option(min=0, metavar="POSITION", help="To th
 UptoTime = Annotated[datetime | None, typer.Option(metavar="TIME", help="Only what happened before (UTC).")]
 To = Annotated[
     str | None,
-    typer.Option(metavar="QUEUE", callback=_not_our_own, help="Publish them to this queue, and to no other."),
+    typer.Option(metavar="QUEUE", callback=not_our_own, help="Publish them to this queue, and to no other."),
 ]
 
 
@@ -142,6 +136,10 @@ def replay(
             _publish_all(pages, QueuePublisher(settings.require("broker_url"), to), as_json=as_json)
     except NotKept as gone:
         _gone(gone.earliest)
+
+
+app.command()(event_queues.queues)
+app.command()(event_queues.unsubscribe)
 
 
 async def _write_all(pages: AsyncIterator[Sequence[RowMapping]], *, as_json: bool) -> None:

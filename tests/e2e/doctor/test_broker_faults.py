@@ -9,11 +9,14 @@ import pytest
 from redis import Redis
 
 from client.broker import COMMAND_QUEUE, connect
+from client.subscriber import Subscriber
 from models import names
 from tests.contract.http_api import free_port
 from tests.e2e.doctor.conftest import rabbitmq_as
 from tests.e2e.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis
+from tests.integration.subscribing import queue_name
 from tests.servers import RabbitMQ
+from workers.operating.doctor.redis import UNREAD_COUNT
 
 Ask = Callable[..., Diagnosis]
 
@@ -95,7 +98,7 @@ def test_what_a_user_of_redis_may_not_ask(diagnose: Ask, redis_url: str) -> None
             diagnosis = diagnose(f"redis://humble:pw{redis_url[redis_url.index('@') :]}")
         finally:
             redis.execute_command("ACL", "DELUSER", "humble")
-    assert diagnosis.verdicts("broker", "broker durability", "worker") == [FINE, NOT_CHECKED, NOT_CHECKED]
+    assert diagnosis.verdicts("broker", "broker durability", "worker", "subscribers") == [FINE, *[NOT_CHECKED] * 3]
     assert "that may ask" in diagnosis.text_of("worker")
 
 
@@ -110,6 +113,18 @@ def test_nobody_reads_from_redis(diagnose: Ask, redis_url: str) -> None:
     assert diagnosis.verdicts("worker", "intake") == [FAULT, FAULT]
     assert "1 messages wait" in diagnosis.text_of("worker")
     assert "jobgroups worker" in diagnosis.text_of("worker")
+
+
+def test_a_subscriber_that_is_gone(diagnose: Ask, redis_url: str) -> None:
+    with queue_name(redis_url) as name:
+        Subscriber(redis_url, name, print).declare()
+        with Redis.from_url(redis_url) as redis:
+            redis.rpush(name, *["event"] * (UNREAD_COUNT - 1))
+            assert diagnose().verdicts("subscribers") == [FINE]
+            redis.rpush(name, "event")
+            diagnosis = diagnose()
+    assert diagnosis.verdicts("subscribers") == [WARNING]
+    assert f"jobgroups events unsubscribe {name}" in diagnosis.text_of("subscribers")
 
 
 def test_a_wrong_password_for_rabbitmq(diagnose: Ask, own_rabbitmq: RabbitMQ) -> None:

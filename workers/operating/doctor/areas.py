@@ -39,6 +39,7 @@ REDIS_BROKER = Area(
         "broker durability": redis.durability,
         "worker": redis.worker,
         "intake": redis.intake,
+        "subscribers": redis.subscribers,
     },
 )
 RABBITMQ_BROKER = Area(

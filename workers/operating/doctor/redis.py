@@ -14,6 +14,7 @@ from models import names
 from tasks.app import UNACKNOWLEDGED_INDEX, VISIBILITY_MARGIN_SECONDS
 from workers.operating.doctor.circumstances import Circumstances
 from workers.operating.doctor.finding import Away, Finding, fault, fine, not_checked, warning
+from workers.subscriber_queues import subscriber_queues
 
 TIMEOUT_SECONDS = 3
 ASKED_SECONDS = 3
@@ -21,6 +22,8 @@ ASKED_SECONDS = 3
 INTAKE_SILENCE_SECONDS = 20
 """Longer than the intake waits for the broker to confirm what it passes on."""
 FULL_SHARE = 0.9
+UNREAD_COUNT = 10_000
+"""Events in the queue of a subscriber from which on it is told of."""
 EVICTION_POLICY = "noeviction"
 
 
@@ -99,7 +102,7 @@ def durability(server: Server) -> Finding:
     if told["maxmemory"] and told["used_memory"] > FULL_SHARE * told["maxmemory"]:
         return warning(
             f"Redis has used {told['used_memory_human']} of {told['maxmemory_human']}; full, it refuses commands.",
-            "Raise maxmemory; a queue of a subscriber that is gone may be what fills it.",
+            "Raise maxmemory; the queue of a subscriber that is gone may be what fills it: `jobgroups events queues`.",
         )
     return fine("Redis keeps an append-only file, and throws nothing away.")
 
@@ -123,6 +126,20 @@ def intake(server: Server) -> Finding:
     if any(silence <= INTAKE_SILENCE_SECONDS for silence in silences):
         return fine(f"One takes documents; {waiting} wait.")
     return _nobody("intake", silences, f"{waiting} documents wait")
+
+
+@may_be_refused
+def subscribers(server: Server) -> Finding:
+    """Say whether the queues of subscribers are read: what waits in them is in Redis' memory."""
+    queues = subscriber_queues(server.redis)
+    unread = [queue for queue in queues if queue.waiting_count >= UNREAD_COUNT]
+    if not unread:
+        return fine(f"Their queues: {len(queues)}, with {sum(queue.waiting_count for queue in queues)} events.")
+    longest, others = unread[0], f", and {len(unread) - 1} more over {UNREAD_COUNT}" if unread[1:] else ""
+    return warning(
+        f"{longest.name} has {longest.waiting_count} events that nobody has read{others}: they are in Redis' memory.",
+        f"Let its subscriber read. If that will not come back: `jobgroups events unsubscribe {longest.name}`.",
+    )
 
 
 def _nobody(process: str, silences: Sequence[int], waiting: str) -> Finding:
