@@ -1,6 +1,7 @@
 """How a test speaks to the service: as an HTTP client, and as a Celery client, once with each broker."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from redis import Redis
 
 from tests.commands import Graveyard, Subscriber, celery_client
 from tests.contract.http_api import client_of
+from tests.contract.importing import Importer
 from tests.contract.told import Replies
 from tests.quiet import quieten
 from workers.supervision.supervisor import Supervisor
@@ -51,3 +53,14 @@ def replies(either_service: Supervisor) -> Iterator[Replies]:
         replies = Replies(redis)
         yield replies
         replies.close()
+
+
+@pytest.fixture
+def importer(service: Supervisor, tmp_path: Path) -> Importer:
+    return Importer(service, tmp_path)
+
+
+@pytest.fixture
+def either_importer(either_service: Supervisor, tmp_path: Path) -> Importer:
+    """To a service on Redis, and to one on RabbitMQ."""
+    return Importer(either_service, tmp_path)
