@@ -39,8 +39,7 @@ class Gathering(Generic[Key, Found]):
         return await asked.answer
 
     async def _answer_all(self) -> None:
-        while batch := self._waiting[:MAX_COUNT]:
-            del self._waiting[:MAX_COUNT]
+        while batch := self._next_batch():
             try:
                 found = await self._exchange({asked.key for asked in batch})
             except Exception as error:  # noqa: BLE001 - whatever it is, each asker must learn of it
@@ -51,7 +50,12 @@ class Gathering(Generic[Key, Found]):
                     asked.answer.set_result(found.get(asked.key))
         self._exchanging = None
 
+    def _next_batch(self) -> list[_Asked[Key, Found]]:
+        waiting = _still_awaited(self._waiting)
+        self._waiting = waiting[MAX_COUNT:]
+        return waiting[:MAX_COUNT]
 
-def _still_awaited(batch: list[_Asked[Key, Found]]) -> list[_Asked[Key, Found]]:
+
+def _still_awaited(askers: list[_Asked[Key, Found]]) -> list[_Asked[Key, Found]]:
     """Whoever is cancelled takes their future along."""
-    return [asked for asked in batch if not asked.answer.done()]
+    return [asked for asked in askers if not asked.answer.done()]

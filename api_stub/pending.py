@@ -1,5 +1,6 @@
 """Commands that were sent and answered with 202: remembered, so that "pending" and "unknown" can be told apart."""
 
+import asyncio
 from collections.abc import Collection
 
 import structlog
@@ -11,6 +12,9 @@ from models import names
 
 PENDING_SECONDS = 86_400
 """A command that has no outcome after a day is not going to have one."""
+
+NOTE_SECONDS = 2
+"""How long an answer waits for its note. While Redis hangs, notes that go together would wait for those before them."""
 
 log = structlog.get_logger()
 
@@ -28,7 +32,8 @@ class PendingCommands:
     async def remember(self, command_id: str, type_: str) -> None:
         """Note that the command is under way. A note that fails is only logged: the command is sent all the same."""
         try:
-            await self._notes.ask((command_id, type_))
+            async with asyncio.timeout(NOTE_SECONDS):
+                await self._notes.ask((command_id, type_))
         except (RedisError, OSError) as error:
             log.warning("pending_command_not_remembered", command_id=command_id, error=repr(error))
 

@@ -65,6 +65,31 @@ return items
 )
 """KEYS: the queue. ARGV: this reader, how long it counts as alive, whether it shares, how many messages and bytes to
 take. Nil: another reader is in its place."""
+_DELETE = (
+    _FUNCTIONS
+    + """
+local members = redis.call('SMEMBERS', readers)
+for _, reader in ipairs(members) do
+    if redis.call('GET', seat(reader)) then
+        return false
+    end
+end
+for place = 2, #KEYS do
+    redis.call('SREM', KEYS[place], ARGV[place])
+end
+local lists, count = {queue, queue .. '.parked'}, 0
+for _, reader in ipairs(members) do
+    lists[#lists + 1] = taken(reader)
+end
+for _, list in ipairs(lists) do
+    count = count + redis.call('LLEN', list)
+    redis.call('DEL', list)
+end
+redis.call('DEL', readers)
+return count
+"""
+)
+"""KEYS: the queue, and for each binding its set. ARGV: nobody, and the bindings. Nil: a reader is there."""
 
 log = logging.getLogger(__name__)
 
@@ -73,24 +98,14 @@ class SeatLost(ConnectionError):  # noqa: N818 - a state, not a fault
     """This reader stood still for so long that another has taken its place, and has what it had in hand."""
 
 
-def is_read(redis: Redis, queue: str) -> bool:
-    """Return whether a reader has been heard of lately."""
-    return any(redis.exists(f"{queue}.reader.{reader}") for reader in _readers(redis, queue))
+def delete(redis: Redis, queue: str, bindings: Sequence[tuple[str, bytes]]) -> int | None:
+    """Delete a queue, with all that its readers had taken or parked, and its `bindings`: each an entry of a set.
 
-
-def lists_of(redis: Redis, queue: str) -> list[str]:
-    """Return the lists with messages: the queue, and what each reader has taken from it."""
-    return [queue, *(f"{queue}.taken.{reader}" for reader in _readers(redis, queue))]
-
-
-def readers_key(queue: str) -> str:
-    """Return the name of the set of all readers, the dead ones included until another has taken their places."""
-    return f"{queue}.readers"
-
-
-def _readers(redis: Redis, queue: str) -> list[str]:
-    members: Any = redis.smembers(readers_key(queue))
-    return [reader.decode() for reader in members]
+    Returns how many messages there were; None where a reader is there, and nothing was done.
+    """
+    tables, entries = [table for table, _ in bindings], [entry for _, entry in bindings]
+    count: int | None = redis.register_script(_DELETE)(keys=[queue, *tables], args=[b"", *entries])
+    return count
 
 
 class RedisQueue:

@@ -87,7 +87,7 @@ def replay_letters(
     """Send the commands in dead letters again, oldest letter first, once the cause is gone.
 
     Name the letters, or a --reason, or --all; the last two leave out what was replayed before. The commands keep their
-    ids, so that none takes effect twice. The letters stay, marked, until they are discarded.
+    ids, so that none takes effect twice. The letters stay, marked, until they are discarded, or for a month.
 
     Exit status 3: there is no such letter; nothing was sent. 8: in some there is nothing to send, and it says in which;
     the others were sent. 7: the broker did not confirm; replay again, that is safe.

@@ -10,13 +10,7 @@ from sqlalchemy import RowMapping
 
 from client.broker import EVENT_EXCHANGE, broker_errors, connect, is_redis
 from workers.publisher import message_of, transport_of
-
-
-class NoSuchQueue(Exception):  # noqa: N818 - a state
-    """Nobody has declared the queue; what is sent there would be dropped, or lie where nobody reads it."""
-
-    def __init__(self, queue: str) -> None:
-        super().__init__(f"there is no queue {queue}: let its subscriber declare it first")
+from workers.subscriber_queues import NoSuchQueue
 
 
 class QueuePublisher:
@@ -61,6 +55,7 @@ class QueuePublisher:
             self.published_count, self.position = self.published_count + len(events), events[-1]["position"]
 
     def _refuse_unless_declared(self) -> None:
+        """What is sent to a queue that is not there would be dropped, or lie where nobody reads it."""
         channel = self._connection.channel()
         try:
             if self._on_redis:

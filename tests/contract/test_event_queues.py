@@ -16,6 +16,8 @@ from tests.contract.http_api import free_port, new_group
 from tests.integration.subscribing import queue_name
 from workers.supervision.supervisor import Supervisor
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 
 @pytest.fixture
 def queue(either_service: Supervisor) -> Iterator[str]:
@@ -39,6 +41,19 @@ def test_on_redis_they_are_listed_with_what_waits_in_them(
     for_people = jobgroups(either_service.settings, "events", "queues").stdout
     (line,) = [line for line in for_people.splitlines() if queue in line]
     assert line.split() == [queue, "job_group.*", "1"]
+
+
+def test_a_name_is_never_broken_and_may_have_brackets(service: Supervisor) -> None:
+    broker_url, name = (
+        service.settings.require("broker_url"),
+        f"accounting.[/of]{'.the_very_long_named' * 4}_department",
+    )
+    patterns = ["job_group.*", "job.succeeded", "job.failed", "command.#"]
+    Subscriber(broker_url, name, print, patterns=patterns).declare()
+    try:
+        assert name in jobgroups(service.settings, "events", "queues").stdout
+    finally:
+        assert jobgroups(service.settings, "events", "unsubscribe", name).stdout == "Deleted, with 0 events.\n"
 
 
 def listed(service: Supervisor) -> dict[str, dict[str, object]]:

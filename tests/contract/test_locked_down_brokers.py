@@ -28,6 +28,7 @@ from tests.commands import ask, celery_client, create, document, eventually, new
 from tests.contract.http_api import client_of, free_port, new_group
 from tests.servers import rabbitmq_reason_to_skip, start_rabbitmq
 from workers.metrics.queues import queue_facts, subscriber_facts
+from workers.subscriber_queues import NoSuchQueue, remove
 from workers.supervision import embedded_redis
 
 BROKERS = Path(__file__).parents[2] / "docs" / "brokers"
@@ -160,10 +161,24 @@ def test_who_reads_a_queue_may_ask_how_long_it_is(service: LockedDown, user: str
     assert "jobgroups_queue_messages" in answers
 
 
-def test_on_redis_the_relay_may_ask_how_long_the_queues_of_subscribers_are(service: LockedDown) -> None:
-    if is_redis(service.broker_url("relay")):
-        answers = {family.name for family in subscriber_facts(service.broker_url("relay")).collect()}
-        assert "jobgroups_subscriber_queues" in answers
+def test_a_subscriber_may_delete_its_own_queue_also_after_a_crash(service: LockedDown) -> None:
+    broker_url = service.broker_url("subscriber")
+    Subscriber(broker_url, "accounting.gone", print).declare()
+    if is_redis(broker_url):
+        with Redis.from_url(service.broker_url("relay")) as redis:
+            redis.sadd("accounting.gone.readers", "dead")
+    assert remove(broker_url, "accounting.gone") == 0
+    with pytest.raises(NoSuchQueue):
+        remove(broker_url, "accounting.gone")
+
+
+@pytest.mark.parametrize("user", ["relay", "doctor"])
+def test_on_redis_these_may_ask_how_long_the_queues_of_subscribers_are(
+    redis_home: tuple[str, Redis], user: str
+) -> None:
+    address, _ = redis_home
+    url = address.format(user=f"jobgroups-{user}", password=user.upper())
+    assert "jobgroups_subscriber_queues" in {family.name for family in subscriber_facts(url).collect()}
 
 
 @contextmanager
@@ -201,6 +216,9 @@ def produce(service: LockedDown, body: bytes) -> None:
 
 
 REDIS_REFUSALS = [
+    ("doctor", ("LRANGE", names.COMMAND_QUEUE, "0", "-1")),
+    ("doctor", ("XRANGE", names.INTAKE, "-", "+")),
+    ("doctor", ("GET", "celery-task-meta-x")),
     ("producer", ("LPUSH", names.COMMAND_QUEUE, "x")),
     ("producer", ("XRANGE", names.INTAKE, "-", "+")),
     ("producer", ("XADD", names.EVENT_STREAM, "*", "event", "{}")),
@@ -219,7 +237,7 @@ REDIS_REFUSALS = [
     ("worker", ("XADD", names.INTAKE, "*", "command", "{}")),
     ("intake", ("GET", "celery-task-meta-x")),
 ]
-EVERYBODY = ("api", "worker", "relay", "intake", "sender", "producer", "reader", "subscriber")
+EVERYBODY = ("doctor", "api", "worker", "relay", "intake", "sender", "producer", "reader", "subscriber")
 ADMINISTRATION = [("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("KEYS", "*"), ("SHUTDOWN",), ("MONITOR",)]
 
 

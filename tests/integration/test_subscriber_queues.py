@@ -1,20 +1,30 @@
 """What is told of the queues of subscribers, and how one is taken away."""
 
 from collections.abc import Iterator
+from threading import Timer
 
 import pytest
+from amqp.exceptions import ChannelError
 from kombu import Connection, Queue
 from redis import Redis
 
 import client.redis_queue
 from client.broker import EVENT_EXCHANGE
+from client.parking import park
 from client.subscriber import Subscriber
 from models import names
 from tests.commands import eventually, new_id
 from tests.integration.subscribing import Handled, event, of_groups, publish, queue_name, running
 from workers.metrics.queues import subscriber_facts
-from workers.queue_publisher import NoSuchQueue
-from workers.subscriber_queues import QueueInUse, SubscriberQueue, remove, subscriber_queues
+from workers.subscriber_queues import (
+    OWN_QUEUES,
+    SETTLE_SECONDS,
+    NoSuchQueue,
+    QueueInUse,
+    SubscriberQueue,
+    remove,
+    subscriber_queues,
+)
 
 
 @pytest.fixture
@@ -89,6 +99,24 @@ def test_what_a_dead_reader_had_in_hand_goes_too(redis_url: str) -> None:
         assert not list(redis.scan_iter(f"{name}*"))
 
 
+def test_what_its_subscriber_parked_goes_too(broker_url: str, name: str) -> None:
+    Subscriber(broker_url, name, print).declare()
+    park(broker_url, name, b"{}", LookupError())
+    assert remove(broker_url, name) == 1
+    with Connection(broker_url) as connection, pytest.raises(ChannelError):
+        connection.default_channel.queue_declare(f"{name}.parked", passive=True)
+
+
+def test_what_a_relay_writes_that_looked_before_goes_too(redis_url: str) -> None:
+    with queue_name(redis_url) as name, Redis.from_url(redis_url) as redis:
+        Subscriber(redis_url, name, print).declare()
+        late = Timer(SETTLE_SECONDS / 3, redis.lpush, [name, *["event"] * 500])
+        late.start()
+        assert remove(redis_url, name) == 500
+        late.join()
+        assert not list(redis.scan_iter(f"{name}*"))
+
+
 def test_a_queue_of_plain_kombu_too(redis_url: str) -> None:
     queue = Queue(f"tests.{new_id()}", EVENT_EXCHANGE, routing_key="job.#")
     with Connection(redis_url) as connection:
@@ -98,7 +126,15 @@ def test_a_queue_of_plain_kombu_too(redis_url: str) -> None:
     assert found(redis_url, queue.name) == []
 
 
-@pytest.mark.parametrize("queue", ["nobodys", names.COMMAND_QUEUE])
-def test_on_redis_nothing_but_a_queue_of_events_is_taken_away(redis_url: str, queue: str) -> None:
+@pytest.mark.parametrize("queue", ["nobodys", *OWN_QUEUES])
+def test_no_queue_of_the_service_is_taken_away(broker_url: str, queue: str) -> None:
     with pytest.raises(NoSuchQueue, match=queue):
-        remove(redis_url, queue)
+        remove(broker_url, queue)
+
+
+def test_on_rabbitmq_the_own_queue_of_a_connection_stays(rabbitmq_url: str) -> None:
+    with Connection(rabbitmq_url) as connection:
+        queue = Queue(f"tests.{new_id()}", exclusive=True, durable=False)(connection.default_channel)
+        queue.declare()
+        with pytest.raises(QueueInUse):
+            remove(rabbitmq_url, queue.name)

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from amqp.exceptions import NotFound
-from redis import Redis
 
 from client.broker import broker_errors, connect, is_redis
 from models import names
 from workers.metrics.facts import Fact, Facts
-from workers.subscriber_queues import SubscriberQueue, subscriber_queues
+from workers.subscriber_queues import SubscriberQueue, redis_of, subscriber_queues
 
 TIMEOUT_SECONDS = 3
 """Less than Prometheus waits for an answer."""
@@ -39,7 +38,7 @@ def subscriber_facts(redis_url: str) -> Facts[Subscribers]:
 
     @contextmanager
     def reach() -> Iterator[Subscribers]:
-        with _redis(redis_url) as redis:
+        with redis_of(redis_url, timeout_seconds=TIMEOUT_SECONDS) as redis:
             yield subscriber_queues(redis)
 
     return Facts(
@@ -58,14 +57,8 @@ def _longest(queues: Subscribers) -> int:
 
 
 @contextmanager
-def _redis(url: str) -> Iterator[Redis]:
-    with Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS) as redis:
-        yield redis
-
-
-@contextmanager
 def _on_redis(broker_url: str, queue: str) -> Iterator[Depth]:
-    with _redis(broker_url) as redis:
+    with redis_of(broker_url, timeout_seconds=TIMEOUT_SECONDS) as redis:
         # An entry of the stream is deleted when it is acknowledged: what is there is not yet passed on.
         yield lambda: redis.xlen(queue) if queue == names.INTAKE else redis.llen(queue)
 

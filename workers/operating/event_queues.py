@@ -6,19 +6,18 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from amqp.exceptions import AccessRefused
+from redis.exceptions import NoPermissionError
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from client.broker import broker_errors, is_redis
-from models import names
 from settings import Settings
 from workers.exit_codes import ExitCode
 from workers.operating.failures import Failure, failures_told
 from workers.operations import AsJson
-from workers.queue_publisher import NoSuchQueue
-from workers.subscriber_queues import QueueInUse, redis_of, remove, subscriber_queues
-
-OWN_QUEUES = (names.COMMAND_QUEUE, names.INTAKE, names.DEAD_LETTER_QUEUE)
+from workers.subscriber_queues import OWN_QUEUES, NoSuchQueue, QueueInUse, redis_of, remove, subscriber_queues
 
 console = Console(soft_wrap=True)
 
@@ -41,7 +40,7 @@ def queues(as_json: AsJson = False) -> None:
     with _asking() as broker_url:
         if not is_redis(broker_url):
             raise Failure(
-                "RabbitMQ lists its queues by itself: rabbitmqctl list_queues name messages consumers", ExitCode.USAGE
+                "RabbitMQ lists its queues by itself: rabbitmqctl list_queues name messages consumers.", ExitCode.USAGE
             )
         with redis_of(broker_url) as redis:
             found = subscriber_queues(redis)
@@ -50,19 +49,20 @@ def queues(as_json: AsJson = False) -> None:
             json.dumps([{"queue": q.name, "patterns": q.patterns, "waitingCount": q.waiting_count} for q in found])
         )
         return
-    table = Table("queue", "events of", "waiting", box=None, pad_edge=False)
+    # A name is never broken: it is for copying.
+    table = Table(Column("queue", no_wrap=True), "events of", "waiting", box=None, pad_edge=False)
     for queue in found:
-        table.add_row(queue.name, " ".join(queue.patterns), str(queue.waiting_count))
+        table.add_row(escape(queue.name), escape(" ".join(queue.patterns)), str(queue.waiting_count))
     console.print(table if found else "There is none.")
 
 
 def unsubscribe(
     queue: Annotated[str, typer.Argument(callback=not_our_own, help="The name of the queue.")], as_json: AsJson = False
 ) -> None:
-    """Delete the queue of a subscriber that will not come back, and the events in it; the database keeps them.
+    """Delete the queue of a subscriber that will not come back, with the events in it and those that it parked.
 
-    What the subscriber could not handle stays, in QUEUE.parked. Exit status 3: there is no such queue. 5: a subscriber
-    reads it; on Redis that is known only of those that are made with the client library. 7: the broker does not answer.
+    The database keeps the events themselves. Exit status 3: there is no such queue. 5: a subscriber reads it; on Redis
+    that is known only of those that are made with the client library. 7: the broker does not answer.
 
         jobgroups events unsubscribe accounting.job_groups
     """
@@ -70,18 +70,20 @@ def unsubscribe(
         try:
             count = remove(broker_url, queue)
         except NoSuchQueue as error:
-            raise Failure(str(error), ExitCode.NOT_FOUND) from None
+            raise Failure(f"{error}.", ExitCode.NOT_FOUND) from None
         except QueueInUse as error:
-            raise Failure(str(error), ExitCode.CONFLICT) from None
+            raise Failure(f"{error}.", ExitCode.CONFLICT) from None
     typer.echo(json.dumps({"queue": queue, "deletedCount": count}) if as_json else f"Deleted, with {count} events.")
 
 
 @contextmanager
 def _asking() -> Iterator[str]:
-    """Give the broker's address, and say so where it does not answer."""
+    """Give the broker's address, and say so where it does not answer, or not this user."""
     with failures_told():
         broker_url = Settings().require("broker_url")
         try:
             yield broker_url
+        except (NoPermissionError, AccessRefused) as error:
+            raise Failure(f"JOBGROUPS_BROKER_URL names a user who may not do this: {error}", ExitCode.USAGE) from None
         except broker_errors(broker_url) as error:
-            raise Failure(f"the broker does not answer: {error}", ExitCode.UNREACHABLE) from None
+            raise Failure(f"the broker does not answer: {error}.", ExitCode.UNREACHABLE) from None

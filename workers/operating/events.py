@@ -26,7 +26,8 @@ from workers.operating.event_lines import json_line, line
 from workers.operating.event_queues import not_our_own
 from workers.operating.kept_events import NotKept, Span, kept_events
 from workers.operations import AsJson
-from workers.queue_publisher import NoSuchQueue, QueuePublisher
+from workers.queue_publisher import QueuePublisher
+from workers.subscriber_queues import NoSuchQueue
 
 ANSWER_SECONDS = 5.0
 
@@ -157,7 +158,7 @@ def _publish_all(pages: AsyncIterator[Sequence[RowMapping]], publisher: QueuePub
         with publisher:
             asyncio.run(publish())
     except NoSuchQueue as error:
-        _complain(str(error), ExitCode.NOT_FOUND)
+        _complain(f"{error}: let its subscriber declare it first", ExitCode.NOT_FOUND)
     except publisher.errors as error:
         again = "again" if publisher.position is None else f"again --after {publisher.position}"
         _complain(f"the broker did not confirm ({error!r}). Replay {again}; that is safe", ExitCode.UNREACHABLE)

@@ -16,7 +16,7 @@ from tests.e2e.doctor.conftest import rabbitmq_as
 from tests.e2e.doctor.diagnosis import FAULT, FINE, NOT_CHECKED, WARNING, Diagnosis
 from tests.integration.subscribing import queue_name
 from tests.servers import RabbitMQ
-from workers.operating.doctor.redis import UNREAD_COUNT
+from workers.operating.doctor.redis import LONG_COUNT
 
 Ask = Callable[..., Diagnosis]
 
@@ -119,7 +119,7 @@ def test_a_subscriber_that_is_gone(diagnose: Ask, redis_url: str) -> None:
     with queue_name(redis_url) as name:
         Subscriber(redis_url, name, print).declare()
         with Redis.from_url(redis_url) as redis:
-            redis.rpush(name, *["event"] * (UNREAD_COUNT - 1))
+            redis.rpush(name, *["event"] * (LONG_COUNT - 1))
             assert diagnose().verdicts("subscribers") == [FINE]
             redis.rpush(name, "event")
             diagnosis = diagnose()

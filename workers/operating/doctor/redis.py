@@ -22,7 +22,7 @@ ASKED_SECONDS = 3
 INTAKE_SILENCE_SECONDS = 20
 """Longer than the intake waits for the broker to confirm what it passes on."""
 FULL_SHARE = 0.9
-UNREAD_COUNT = 10_000
+LONG_COUNT = 10_000
 """Events in the queue of a subscriber from which on it is told of."""
 EVICTION_POLICY = "noeviction"
 
@@ -130,15 +130,15 @@ def intake(server: Server) -> Finding:
 
 @may_be_refused
 def subscribers(server: Server) -> Finding:
-    """Say whether the queues of subscribers are read: what waits in them is in Redis' memory."""
+    """Say whether the queues of subscribers are short: what waits in them is in Redis' memory."""
     queues = subscriber_queues(server.redis)
-    unread = [queue for queue in queues if queue.waiting_count >= UNREAD_COUNT]
-    if not unread:
-        return fine(f"Their queues: {len(queues)}, with {sum(queue.waiting_count for queue in queues)} events.")
-    longest, others = unread[0], f", and {len(unread) - 1} more over {UNREAD_COUNT}" if unread[1:] else ""
+    events_count = sum(queue.waiting_count for queue in queues)
+    if not queues or queues[0].waiting_count < LONG_COUNT:
+        return fine(f"They have {len(queues)} queues, in which {events_count} events wait.")
+    longest = queues[0]
     return warning(
-        f"{longest.name} has {longest.waiting_count} events that nobody has read{others}: they are in Redis' memory.",
-        f"Let its subscriber read. If that will not come back: `jobgroups events unsubscribe {longest.name}`.",
+        f"{longest.waiting_count} events wait in {longest.name}, of {events_count} in all, in the memory of Redis.",
+        f"See that its subscriber reads. If that will not come back: `jobgroups events unsubscribe {longest.name}`.",
     )
 
 
