@@ -12,7 +12,7 @@
   let source = null, watched = new Set(), position = link.dataset.position, cutTimer = 0, retryTimer = 0, refreshTimer = 0;
   let isStreaming = false, isStale = false;
   let seenAt = new Date();
-  const changed = new Set(), created = new Set();
+  const changed = new Set(), created = new Set(), heard = new Map(); // of each group, the position of its last event
 
   const shown = () => new Set([...document.querySelectorAll("[data-group]")].map((each) => each.dataset.group));
 
@@ -36,10 +36,29 @@
     seenAt = new Date();
     const { subject } = JSON.parse(event.data);
     if (event.type === "command.rejected") refresh("[data-letters]");
-    if (watched.has(subject)) changed.add(subject);
+    if (watched.has(subject)) { changed.add(subject); heard.set(subject, Number(position)); }
     else if (event.type === "job_group.created") created.add(subject);
     else return;
     refreshTimer ||= setTimeout(flush, REFRESH_MS);
+  }
+
+  // An answer shows how it was when it was asked for; what happened since then may have been shown before it came.
+  function catchUp({ text }) {
+    const at = Number(/ data-position="(\d+)"/.exec(text)?.[1] ?? 0);
+    if (shown().symmetricDifference(watched).size) {
+      position = at || position;
+      open();
+    } else if (at) {
+      for (const id of watched) if (heard.get(id) > at) changed.add(id);
+      if (changed.size) refreshTimer ||= setTimeout(flush, REFRESH_MS);
+    }
+  }
+
+  // An element that a filter, say, has made to ask for something else has no use for the answer to what it asked before.
+  function isOutdated({ sourceElement, asked }) {
+    if (sourceElement.getAttribute("hx-get") === asked) return false;
+    setTimeout(() => htmx.trigger(sourceElement, "feed"));
+    return true;
   }
 
   // Two things make a page current: the stream of what happens, and that what happened could be fetched.
@@ -112,7 +131,9 @@
     for (const timer of [cutTimer, retryTimer, refreshTimer]) clearTimeout(timer);
     cutTimer = refreshTimer = 0;
   });
-  document.addEventListener("htmx:after:swap", () => { if (shown().symmetricDifference(watched).size) open(); });
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => { ctx.asked = ctx.sourceElement.getAttribute("hx-get"); });
+  document.addEventListener("htmx:before:swap", (event) => { if (isOutdated(event.detail.ctx)) event.preventDefault(); });
+  document.addEventListener("htmx:after:swap", ({ detail }) => catchUp(detail.ctx));
   document.addEventListener("htmx:after:request", ({ detail }) => isFetched(![429, 500, 503].includes(detail.ctx.response.status)));
   document.addEventListener("htmx:error", ({ detail }) => { if (detail.ctx) isFetched(false); });
   setInterval(() => { if (link.dataset.state === "live") seenAt = new Date(); }, 1000);
