@@ -23,7 +23,6 @@ from workers.exit_codes import ExitCode
 from workers.operating import event_queues
 from workers.operating.api_address import api_address, is_loopback
 from workers.operating.event_lines import json_line, line
-from workers.operating.event_queues import not_our_own
 from workers.operating.kept_events import NotKept, Span, kept_events
 from workers.operations import AsJson
 from workers.queue_publisher import QueuePublisher
@@ -69,7 +68,7 @@ Upto = Annotated[int | None, typer.Option(min=0, metavar="POSITION", help="To th
 UptoTime = Annotated[datetime | None, typer.Option(metavar="TIME", help="Only what happened before (UTC).")]
 To = Annotated[
     str | None,
-    typer.Option(metavar="QUEUE", callback=not_our_own, help="Publish them to this queue, and to no other."),
+    typer.Option(metavar="QUEUE", callback=event_queues.not_our_own, help="Publish them to this queue alone."),
 ]
 
 

@@ -46,7 +46,7 @@
   function catchUp({ text }) {
     const at = Number(/ data-position="(\d+)"/.exec(text)?.[1] ?? 0);
     if (shown().symmetricDifference(watched).size) {
-      position = at || position;
+      if (at && at < position) position = at;
       open();
     } else if (at) {
       for (const id of watched) if (heard.get(id) > at) changed.add(id);
@@ -99,6 +99,7 @@
   // A stream that was refused does not come back by itself: the session may have ended, or the position be gone.
   async function lookWhy() {
     position = "";
+    heard.clear(); // where the database was restored, positions that were heard come again
     isCut();
     try {
       const answer = await fetch(location.href, { redirect: "manual" });
