@@ -8,9 +8,6 @@ from typing import Annotated
 import typer
 from amqp.exceptions import AccessRefused
 from redis.exceptions import NoPermissionError
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from client.broker import broker_errors, is_redis
 from settings import Settings
@@ -18,8 +15,6 @@ from workers.exit_codes import ExitCode
 from workers.operating.failures import Failure, failures_told
 from workers.operations import AsJson
 from workers.subscriber_queues import OWN_QUEUES, NoSuchQueue, QueueInUse, redis_of, remove, subscriber_queues
-
-console = Console(soft_wrap=True)
 
 
 def not_our_own(queue: str | None) -> str | None:
@@ -49,11 +44,9 @@ def queues(as_json: AsJson = False) -> None:
             json.dumps([{"queue": q.name, "patterns": q.patterns, "waitingCount": q.waiting_count} for q in found])
         )
         return
-    # A name is never broken: it is for copying.
-    table = Table(Column("queue", no_wrap=True), "events of", "waiting", box=None, pad_edge=False)
-    for queue in found:
-        table.add_row(escape(queue.name), escape(" ".join(queue.patterns)), str(queue.waiting_count))
-    console.print(table if found else "There is none.")
+    typer.echo("waiting  queue and patterns" if found else "There is none.")
+    for queue in found:  # in no table that would break a name: it is for copying
+        typer.echo(f"{queue.waiting_count:>7}  {queue.name}  {' '.join(queue.patterns)}")
 
 
 def unsubscribe(
