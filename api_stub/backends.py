@@ -18,7 +18,6 @@ from api_stub.feed import Feed
 from api_stub.feed_streams import CATCH_UPS_COUNT, FeedStreams
 from api_stub.gathering import Gathering
 from api_stub.outcomes import OutcomeWaiter
-from api_stub.pending import PendingCommands
 from client.producer import CommandProducer
 from models.commands import CommandEnvelope
 from models.job_group import JobGroup
@@ -33,15 +32,13 @@ REDIS_TIMEOUT_SECONDS = 2
 @dataclass(frozen=True, slots=True)
 class Backends:
     """The servers behind the HTTP stub. Reads go to `engine`, those of one group to `groups`, commands to `producer`;
-    outcomes come from `outcomes`, and `pending` has those to come; events come from `streams`, which
-    `feed` feeds."""
+    outcomes come from `outcomes`, events from `streams`, which `feed` feeds."""
 
     settings: Settings
     engine: AsyncEngine
     redis: Redis
     producer: CommandProducer
     outcomes: OutcomeWaiter
-    pending: PendingCommands
     groups: Gathering[UUID, JobGroup]
     feed: Feed
     streams: FeedStreams
@@ -61,7 +58,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
         outcomes = await stack.enter_async_context(_listening(redis, engine))
         feed, streams = await stack.enter_async_context(_feeding(settings))
         groups = Gathering(partial(_read_groups, engine))
-        yield Backends(settings, engine, redis, producer, outcomes, PendingCommands(redis), groups, feed, streams)
+        yield Backends(settings, engine, redis, producer, outcomes, groups, feed, streams)
 
 
 def _connect(redis_url: str) -> Redis:

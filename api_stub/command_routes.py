@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from redis.exceptions import RedisError
 
-from api_stub import operations
+from api_stub import operations, pending
 from api_stub.auth import admitted
 from api_stub.backends import Backends, OpenBackends
 from api_stub.documents import CommandAnswer, PendingCommand, json_response
@@ -37,7 +37,7 @@ async def _outcome(backends: Backends, id_: str) -> Outcome | None:
 
 async def _pending(backends: Backends, id_: str) -> PendingCommand | None:
     try:
-        type_ = await backends.pending.recall(id_)
+        type_ = await pending.recall(backends.redis, id_)
     except (RedisError, OSError):
         raise Problem.unavailable(
             "the command has no outcome yet; whether it is under way cannot be told now"

@@ -115,7 +115,7 @@ async def _deleted(_: Outcome) -> Response:
 
 async def existing_group(backends: Backends, id_: UUID) -> JobGroup:
     """Return the group; raises Problem (404) where there is none, or none any more."""
-    group = await backends.groups.ask(id_)
+    group = await backends.groups.find(id_)
     if group is None:
         raise Problem("not_found", f"there is no job group {id_}")
     return group
@@ -123,7 +123,7 @@ async def existing_group(backends: Backends, id_: UUID) -> JobGroup:
 
 async def _outlived(backends: Backends, outcome: Outcome) -> JobGroup:
     """The group that a command succeeded on, as it is by now."""
-    group = await backends.groups.ask(outcome.group_id) if outcome.group_id else None
+    group = await backends.groups.find(outcome.group_id) if outcome.group_id else None
     if group is None:
         raise Problem("not_found", f"the command succeeded, but job group {outcome.group_id} was deleted since")
     return group

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
-from api_stub import headers
+from api_stub import headers, pending
 from api_stub.backends import Backends
 from api_stub.documents import CommandAccepted, PendingCommand, json_response
 from api_stub.headers import Preference
@@ -102,7 +102,7 @@ class CommandSender:
             return await self._accept(envelope)
 
     async def _accept(self, envelope: CommandEnvelope) -> Response:
-        await self.backends.pending.remember(envelope.id, envelope.type)
+        await pending.remember(self.backends.redis, envelope.id, envelope.type)
         accepted = CommandAccepted(data=PendingCommand(command_id=envelope.id, type=envelope.type))
         return json_response(accepted, status=202, headers={"Location": _address(envelope)})
 

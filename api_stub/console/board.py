@@ -86,7 +86,7 @@ async def row(
     id: UUID, request: Request, visitor: Visiting, backends: OpenBackends, date: Date = "updatedAt"
 ) -> Response:
     """Show one row, as it is by now; empty where its group was deleted."""
-    group = await backends.groups.ask(id)
+    group = await backends.groups.find(id)
     return page(request, "row.html", visitor=visitor, group=group, id=id, date=date, dates=DATES)
 
 
