@@ -50,7 +50,8 @@ def queues(as_json: AsJson = False) -> None:
 
 
 def unsubscribe(
-    queue: Annotated[str, typer.Argument(callback=not_our_own, help="The name of the queue.")], as_json: AsJson = False
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", callback=not_our_own, help="Its name.")],
+    as_json: AsJson = False,
 ) -> None:
     """Delete the queue of a subscriber that will not come back, with the events in it and those that it parked.
 
