@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from settings import Settings
+from tests.commands import eventually
 from workers.supervision import home as service_home
 from workers.supervision import listening_port, process_tree
 from workers.supervision.processes import StartError
@@ -89,9 +91,9 @@ def end(instance: Instance) -> None:
     process_tree.kill(members)
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[Instance]:
-    started = launch(tmp_path / "home")
+@contextmanager
+def launched(home: Path) -> Iterator[Instance]:
+    started = launch(home)
     try:
         wait_until_ready(started)
         yield started
@@ -99,7 +101,22 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
         end(started)
 
 
-def test_the_env_file_is_private_and_a_shell_can_source_it(instance: Instance) -> None:
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    """One that the test may end."""
+    with launched(tmp_path / "home") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def lasting_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """One for all tests that leave it as they found it."""
+    with launched(tmp_path_factory.mktemp("lasting") / "home") as started:
+        yield started
+
+
+def test_the_env_file_is_private_and_a_shell_can_source_it(lasting_instance: Instance) -> None:
+    instance = lasting_instance
     assert (instance.home / "env").stat().st_mode & 0o777 == 0o600
     assert instance.sourced("JOBGROUPS_URL").startswith("http://127.0.0.1:")
     assert instance.sourced("JOBGROUPS_DATABASE_URL").startswith("postgresql://")
@@ -160,13 +177,11 @@ def test_nothing_is_left_of_a_start_that_was_interrupted(tmp_path: Path, log: st
 
 
 @pytest.mark.parametrize("name", ["relay", "worker", "intake", "housekeeping", "notifier"])
-def test_a_process_that_dies_is_started_again(instance: Instance, name: str) -> None:
-    victims = instance.running(name)
+def test_a_process_that_dies_is_started_again(lasting_instance: Instance, name: str) -> None:
+    victims = lasting_instance.running(name)
+    assert victims
     process_tree.kill(victims)
-    deadline = time.monotonic() + 30
-    while not instance.running(name):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert eventually(lambda: set(lasting_instance.running(name)) - set(victims), seconds=30)
 
 
 def test_two_supervisors_do_not_share_a_home(tmp_path: Path) -> None:
