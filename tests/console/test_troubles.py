@@ -1,6 +1,7 @@
 """What a page does while servers are away."""
 
 from pathlib import Path
+from uuid import uuid4
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -35,6 +36,27 @@ def test_a_page_keeps_what_cannot_be_fetched_anew_and_says_since_when(
         expect(stranger.locator("#told")).to_contain_text("Redis does not answer")
         expect(stranger.get_by_role("button", name="Resume")).to_be_visible()
     assert [each for each in complaints if "503" not in each and "net::ERR" not in each] == []
+    complaints.clear()
+
+
+def test_a_page_is_out_of_date_until_all_of_it_could_be_fetched(
+    page: Page, stage: Stage, complaints: Complaints
+) -> None:
+    word, settings = f"w{uuid4().hex[:10]}", {"jobTimeoutSeconds": 3600}
+    refused, fetched = (stage.group(f"{word} {name}", [None], processingSettings=settings) for name in "ab")
+    page.get_by_label("Search").fill(word)
+    expect(page.get_by_role("rowheader")).to_have_count(2)
+    address = f"**/groups/{refused['id']}/row?*"
+    page.route(address, lambda route: route.fulfill(status=503))
+    stage.do(refused, "pause")
+    expect(page.get_by_text("Out of date")).to_be_visible()
+    stage.do(fetched, "pause")
+    expect(page.locator(f"#group-{fetched['id']}")).to_contain_text("paused")
+    expect(page.get_by_text("Out of date")).to_be_visible()
+    page.unroute(address)
+    expect(page.locator(f"#group-{refused['id']}")).to_contain_text("paused")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    assert [each for each in complaints if "503" not in each] == []
     complaints.clear()
 
 

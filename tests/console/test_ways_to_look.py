@@ -32,7 +32,8 @@ def addresses(stage: Stage, group: dict[str, Any]) -> list[str]:
 def test_everything_is_done_with_a_keyboard(stranger: Page, service: Supervisor, group: dict[str, Any]) -> None:
     page = stranger
     page.goto(f"{service.url}/console/")
-    page.keyboard.type(service.api_key)  # the field has the focus
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.keyboard.type(service.api_key)
     page.keyboard.press("Enter")
     page.get_by_text("Live", exact=True).wait_for()
     page.keyboard.press("Tab")

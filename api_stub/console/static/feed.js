@@ -8,11 +8,13 @@
   const REFRESH_MS = 700; // what changes more often is shown as often as somebody can read it
   const GRACE_MS = 1500; // the stream ends every minute by plan, and comes back at once
   const RETRY_MS = 3000;
+  const PASSING = [429, 500, 502, 503, 504]; // of the service, or of a proxy before it
   const EVERYTHING = "[data-group], [data-letters], [data-every]";
   let source = null, watched = new Set(), position = link.dataset.position, cutTimer = 0, retryTimer = 0, refreshTimer = 0;
   let isStreaming = false, isStale = false;
   let seenAt = new Date();
   const changed = new Set(), created = new Set(), heard = new Map(); // of each group, the position of its last event
+  const unfetched = new Set(); // ids of what could not be fetched anew; "" stands for what a person asked for
 
   const shown = () => new Set([...document.querySelectorAll("[data-group]")].map((each) => each.dataset.group));
 
@@ -61,6 +63,11 @@
     return true;
   }
 
+  const mayPass = ({ response }) => PASSING.includes(response.status);
+
+  // What could not be fetched anew stays as it was: the page of a proxy, say, has no place in a row.
+  const isNoNews = (ctx) => ctx.request.method === "GET" && mayPass(ctx);
+
   // Two things make a page current: the stream of what happens, and that what happened could be fetched.
   function tell() {
     const isLive = isStreaming && !isStale;
@@ -85,15 +92,22 @@
     tell();
   }
 
-  function isFetched(wasAnswered) {
-    if (isStale === !wasAnswered) return;
-    isStale = !wasAnswered;
+  function isFetched({ sourceElement }, wasAnswered) {
+    if (!wasAnswered) unfetched.add(sourceElement.matches(EVERYTHING) ? sourceElement.id : "");
+    else for (const id of [sourceElement.id, ""]) unfetched.delete(id);
+    look();
+  }
+
+  function look() {
+    for (const id of unfetched) if (id && !document.getElementById(id)) unfetched.delete(id);
+    if (isStale === unfetched.size > 0) return;
+    isStale = !isStale;
     tell();
     if (isStale) again();
   }
 
   function again() {
-    setTimeout(() => { if (isStale) { refresh(EVERYTHING); again(); } }, RETRY_MS);
+    setTimeout(() => { look(); if (isStale) { refresh(EVERYTHING); again(); } }, RETRY_MS);
   }
 
   // A stream that was refused does not come back by itself: the session may have ended, or the position be gone.
@@ -133,10 +147,10 @@
     cutTimer = refreshTimer = 0;
   });
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => { ctx.asked = ctx.sourceElement.getAttribute("hx-get"); });
-  document.addEventListener("htmx:before:swap", (event) => { if (isOutdated(event.detail.ctx)) event.preventDefault(); });
+  document.addEventListener("htmx:before:swap", (event) => { if (isNoNews(event.detail.ctx) || isOutdated(event.detail.ctx)) event.preventDefault(); });
   document.addEventListener("htmx:after:swap", ({ detail }) => catchUp(detail.ctx));
-  document.addEventListener("htmx:after:request", ({ detail }) => isFetched(![429, 500, 503].includes(detail.ctx.response.status)));
-  document.addEventListener("htmx:error", ({ detail }) => { if (detail.ctx) isFetched(false); });
+  document.addEventListener("htmx:after:request", ({ detail }) => isFetched(detail.ctx, !mayPass(detail.ctx)));
+  document.addEventListener("htmx:error", ({ detail }) => { if (detail.ctx) isFetched(detail.ctx, false); });
   setInterval(() => { if (link.dataset.state === "live") seenAt = new Date(); }, 1000);
   open();
 })();
